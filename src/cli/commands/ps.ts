@@ -1,0 +1,42 @@
+/**
+ * `bgworker ps`: the workers that hold a slot, as a table for people or a line of JSON each for programs.
+ */
+import { connect } from '../../client/index.js';
+import { clean, table } from '../table.js';
+
+export interface PsOptions {
+  readonly directory?: string;
+  readonly json?: boolean;
+}
+
+/** Gives the exit code. */
+export async function ps(options: PsOptions): Promise<number> {
+  const client = await connect(options.directory === undefined ? {} : { directory: options.directory });
+  try {
+    const rows = await client.activity();
+    if (options.json === true) {
+      for (const row of rows) process.stdout.write(`${JSON.stringify(row)}\n`);
+      return 0;
+    }
+    const heads = ['HANDLE', 'NAME', 'CLASS', 'STATUS', 'PID', 'STARTS', 'PROGRESS', 'STATE'];
+    const cells = rows.map((row) => [
+      row.handle,
+      clean(row.name),
+      row.class,
+      row.status,
+      row.pid === null ? '-' : String(row.pid),
+      String(row.attempts),
+      row.progress === null ? '-' : progressText(row.progress),
+      row.state,
+    ]);
+    const text = rows.length === 0 ? 'no background workers' : table(heads, cells, process.stdout.columns ?? 0);
+    process.stdout.write(`${text}\n`);
+    return 0;
+  } finally {
+    await client.close();
+  }
+}
+
+function progressText({ done, total }: { readonly done: number; readonly total: number | null }): string {
+  return total === null || total === 0 ? String(done) : `${done}/${total} (${Math.floor((100 * done) / total)}%)`;
+}

@@ -1,0 +1,359 @@
+/**
+ * What this process is to a postmaster: a backend. It owns the connection, knows every worker that is watched over it,
+ * and gives what arrives to whom it concerns. client.ts and handle.ts are faces of it.
+ *
+ * A worker is put into the table while the reply that names it is read, so the notification behind that reply, in the
+ * same chunk, finds it. It leaves the table with its last word. After a connection was lost and is there again, each
+ * worker still in the table is asked after: what happened in between shows in the answer.
+ */
+import { randomBytes } from 'node:crypto';
+import { BgworkerError, unreachable } from '../base/index.js';
+import type { BackgroundWorker, WorkerKey } from '../core/index.js';
+import { formatHandle, formatKey } from '../core/index.js';
+import type { Asker, AskOptions, ClientMessage, Reply, WireStatus } from '../protocol/index.js';
+import { decodeStatus, encodeFrame, encodeRegister, introduce, Latch } from '../protocol/index.js';
+import type { WorkerChannel } from './channel.js';
+import { ChannelTable } from './channelTable.js';
+import type { ConnectionEnd, ConnectionOwner, Greeting, News } from './connection.js';
+import { Connection } from './connection.js';
+import { rememberDeath } from './deadPostmasters.js';
+import { publishRegistration } from './diagnostics.js';
+import { errorOfRefusal } from './errors.js';
+import type { EventBuffer } from './eventBuffer.js';
+import { Subscriptions } from './subscriptions.js';
+import type { Told } from './watchedWorker.js';
+import { WatchedWorker } from './watchedWorker.js';
+
+export interface AttachOptions {
+  readonly directory: string;
+  /** The worker this process is, if it is one. */
+  readonly worker: WorkerKey | null;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface Registered {
+  readonly watched: WatchedWorker;
+  /** The name was taken, and this is the worker that has it. */
+  readonly existing: boolean;
+}
+
+type Question = Extract<ClientMessage, { readonly request: number }>;
+/** A question as its asker knows it, before it has a number. */
+type Unnumbered<Q = Question> = Q extends Question ? Omit<Q, 'request'> : never;
+type Read<T> = (reply: Reply, attachments: readonly Uint8Array[]) => T;
+
+interface AskSettings extends AskOptions {
+  /** Gives up the answer, not what was asked for. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+export class Backend implements ConnectionOwner {
+  readonly #connection: Connection;
+  readonly #session: string;
+  #registrations = 0;
+  /** Those of which more may be told. */
+  readonly #workers = new Map<string, WatchedWorker>();
+  readonly #subscriptions = new Subscriptions((key) => this.#idOf(key));
+  readonly #channels = new ChannelTable({
+    tell: (bytes) => this.#connection.tell(bytes),
+    open: ({ slot, generation }) => this.ask({ type: 'channelOpen', slot, generation }, () => {}, { repeat: false }),
+    mayRun: (key) => this.#workers.has(formatKey(key)),
+    holdWhile: (promise) => this.holdWhile(promise),
+  });
+  readonly #latch = new Latch();
+  readonly #endListeners = new Set<(end: ConnectionEnd) => void>();
+
+  private constructor(directory: string, worker: WorkerKey | null) {
+    this.#session = randomBytes(12).toString('base64url');
+    const hello = { ...introduce(), session: this.#session, worker };
+    this.#connection = new Connection({ directory, hello, owner: this });
+  }
+
+  /** Rejects if no postmaster is there, if it is another version, and with the signal's reason. */
+  static async attach({ directory, worker, signal }: AttachOptions): Promise<Backend> {
+    const backend = new Backend(directory, worker);
+    await backend.#connection.open(signal);
+    return backend;
+  }
+
+  get greeting(): Greeting {
+    return this.#connection.greeting;
+  }
+
+  get end(): ConnectionEnd | null {
+    return this.#connection.end;
+  }
+
+  get latch(): Latch {
+    return this.#latch;
+  }
+
+  /** As Connection.hold. */
+  hold(): () => void {
+    return this.#connection.hold();
+  }
+
+  /** Keeps the process alive until the promise is settled. */
+  holdWhile<T>(promise: Promise<T>): Promise<T> {
+    return promise.finally(this.hold());
+  }
+
+  /** Waits until the connection has ended for good, and says how. */
+  waitForEnd(signal: AbortSignal | undefined): Promise<ConnectionEnd['how']> {
+    return new Promise((resolve, reject) => {
+      if (signal?.aborted === true) return reject(signal.reason);
+      if (this.end !== null) return resolve(this.end.how);
+      const release = this.hold();
+      const settled = (): void => {
+        release();
+        this.#endListeners.delete(ended);
+        signal?.removeEventListener('abort', aborted);
+      };
+      const ended = ({ how }: ConnectionEnd): void => {
+        settled();
+        resolve(how);
+      };
+      const aborted = (): void => {
+        settled();
+        reject(signal?.reason);
+      };
+      this.#endListeners.add(ended);
+      signal?.addEventListener('abort', aborted, { once: true });
+    });
+  }
+
+  close(): void {
+    this.#connection.close();
+  }
+
+  /** Asks; `read` makes the answer while the bytes are read. A refusal rejects. */
+  ask<T>(question: Unnumbered, read: Read<T>, { signal, ...options }: AskSettings = {}): Promise<T> {
+    return this.#ask(
+      (request) => encodeFrame({ ...question, request } as Question),
+      read,
+      () => {},
+      signal,
+      options,
+    );
+  }
+
+  /**
+   * Registers. An abort withdraws the request; if the worker is registered nevertheless, since the answer was under
+   * way, it is terminated.
+   */
+  register(worker: BackgroundWorker, waitForSlot: boolean, signal: AbortSignal | undefined): Promise<Registered> {
+    this.#registrations += 1;
+    const key = `${this.#session}.${this.#registrations}`;
+    let isWithdrawn = false;
+    const read: Read<Registered> = (reply, attachments) => {
+      if (reply.type !== 'registered') throw unexpected(reply);
+      const watched = this.#watched(reply, attachments);
+      if (!reply.existing) publishRegistration(watched.id, worker);
+      if (isWithdrawn && !reply.existing) this.#terminateUnwanted(watched.key);
+      return { watched, existing: reply.existing };
+    };
+    const withdraw = (request: number): void => {
+      isWithdrawn = true;
+      this.#connection.withdraw(request);
+    };
+    const make = (request: number): Buffer => encodeRegister({ type: 'register', request, key, worker, waitForSlot });
+    return this.#ask(make, read, withdraw, signal, {});
+  }
+
+  /** The worker a key names, watched from now on. Rejects with `ERR_UNKNOWN_WORKER` if there was never one. */
+  async find({ slot, generation }: WorkerKey, signal: AbortSignal | undefined): Promise<WatchedWorker> {
+    const known = this.#workers.get(formatKey({ slot, generation }));
+    if (known !== undefined) return known;
+    const question = { type: 'watch', slot, generation } as const;
+    return this.ask(question, (reply, attachments) => this.#watched(reply, attachments), { signal });
+  }
+
+  /** Asks something about a worker that is answered with its status; the status is told before the promise resolves. */
+  askAbout(
+    watched: WatchedWorker,
+    question: Extract<Unnumbered, { readonly type: 'status' | 'watch' | 'terminate' | 'restart' }>,
+    settings?: AskSettings,
+  ): Promise<void> {
+    return this.ask(question, (reply, attachments) => this.#tell(watched, reply, attachments), settings);
+  }
+
+  /** Gives every event of every worker to the buffer. */
+  subscribe(buffer: EventBuffer): void {
+    const { end } = this;
+    if (end !== null) this.#subscriptions.endOne(buffer, end);
+    else if (this.#subscriptions.add(buffer)) this.#watchAll();
+  }
+
+  unsubscribe(buffer: EventBuffer): void {
+    if (this.#subscriptions.remove(buffer)) this.#connection.tell(encodeFrame({ type: 'unwatchAll' }));
+  }
+
+  channelOf(watched: WatchedWorker): WorkerChannel {
+    return this.#channels.of(watched.key);
+  }
+
+  // --- what the connection tells ---
+
+  received(news: News, attachments: readonly Uint8Array[]): void {
+    switch (news.type) {
+      case 'notify': {
+        const told: Told = { status: decodeStatus(news.status, attachments), now: news.now };
+        this.#tellWatched(told);
+        this.#subscriptions.tell(told);
+        this.#latch.set();
+        return;
+      }
+      case 'progress':
+        this.#workers.get(formatKey(news))?.tellProgress({ done: news.done, total: news.total });
+        return;
+      case 'channelData':
+      case 'channelCredit':
+      case 'channelEnd':
+      case 'channelClosed':
+        this.#channels.received(news, attachments);
+        return;
+      default:
+        unreachable(news);
+    }
+  }
+
+  lost(): void {
+    this.#channels.lost();
+  }
+
+  resumed(): void {
+    for (const { key } of this.#workers.values()) this.#askAgain({ type: 'watch', ...key });
+    if (!this.#subscriptions.isActive) return;
+    this.#watchAll();
+    for (const key of this.#subscriptions.seen) {
+      if (!this.#workers.has(formatKey(key))) this.#askAgain({ type: 'status', ...key });
+    }
+  }
+
+  ended(end: ConnectionEnd): void {
+    if (end.how === 'postmasterDied' || end.how === 'shutdown') rememberDeath(this.greeting.epoch);
+    for (const watched of this.#workers.values()) watched.connectionEnded(end);
+    this.#workers.clear();
+    this.#subscriptions.connectionEnded(end);
+    // Whoever waits for the latch looks again and sees it.
+    this.#latch.set();
+    for (const listener of [...this.#endListeners]) listener(end);
+  }
+
+  #ask<T>(
+    make: (request: number) => Buffer,
+    read: Read<T>,
+    givenUp: (request: number) => void,
+    signal: AbortSignal | undefined,
+    options: AskOptions,
+  ): Promise<T> {
+    return new Promise((resolve, reject) => {
+      if (signal?.aborted === true) return reject(signal.reason);
+      const release = this.hold();
+      const settled = (): void => {
+        release();
+        signal?.removeEventListener('abort', aborted);
+      };
+      const aborted = (): void => {
+        settled();
+        reject(signal?.reason);
+        givenUp(number);
+      };
+      const asker: Asker = {
+        answered: (reply, attachments) => {
+          settled();
+          try {
+            if (reply.type === 'refused') throw errorOfRefusal(reply.refusal);
+            resolve(read(reply, attachments));
+          } catch (error) {
+            reject(error);
+          }
+        },
+        failed: (error) => {
+          settled();
+          reject(error);
+        },
+      };
+      signal?.addEventListener('abort', aborted, { once: true });
+      let number = 0;
+      try {
+        number = this.#connection.ask(make, asker, options);
+      } catch (error) {
+        // What was to be said is too long for a frame.
+        settled();
+        throw error;
+      }
+    });
+  }
+
+  /** After a lost connection: nobody waits for the answer, it is news. Should the connection be lost again, so is this. */
+  #askAgain(question: Extract<Unnumbered, { readonly type: 'watch' | 'status' }>): void {
+    const asker: Asker = {
+      answered: (reply, attachments) => {
+        if (reply.type !== 'status') return;
+        const told = toldIn(reply, attachments);
+        this.#tellWatched(told);
+        this.#subscriptions.tell(told);
+        this.#latch.set();
+      },
+      failed: () => {},
+    };
+    this.#connection.ask((request) => encodeFrame({ ...question, request }), asker, { repeat: false });
+  }
+
+  #watchAll(): void {
+    const asker: Asker = { answered: () => {}, failed: () => {} };
+    this.#connection.ask((request) => encodeFrame({ type: 'watchAll', request }), asker, { repeat: false });
+  }
+
+  #terminateUnwanted({ slot, generation }: WorkerKey): void {
+    const asker: Asker = { answered: () => {}, failed: () => {} };
+    this.#connection.ask(
+      (request) => encodeFrame({ type: 'terminate', request, slot, generation, timeoutMs: null }),
+      asker,
+    );
+  }
+
+  /** The worker a reply is about, in the table if more can be told of it. */
+  #watched(reply: Reply, attachments: readonly Uint8Array[]): WatchedWorker {
+    if (reply.type !== 'registered' && reply.type !== 'status') throw unexpected(reply);
+    const told = toldIn(reply, attachments);
+    const name = formatKey(told.status);
+    const known = this.#workers.get(name);
+    if (known !== undefined) {
+      this.#tellWatched(told);
+      return known;
+    }
+    const watched = new WatchedWorker(this.#idOf(told.status), told.status, told);
+    if (!watched.isOver) this.#workers.set(name, watched);
+    return watched;
+  }
+
+  #tell(watched: WatchedWorker, reply: Reply, attachments: readonly Uint8Array[]): void {
+    if (reply.type !== 'status') throw unexpected(reply);
+    watched.tell(toldIn(reply, attachments));
+    if (watched.isOver) this.#workers.delete(formatKey(watched.key));
+  }
+
+  #tellWatched(told: Told): void {
+    const watched = this.#workers.get(formatKey(told.status));
+    if (watched === undefined) return;
+    watched.tell(told);
+    if (watched.isOver) this.#workers.delete(formatKey(watched.key));
+  }
+
+  #idOf({ slot, generation }: WorkerKey): string {
+    return formatHandle({ epoch: this.greeting.epoch, slot, generation });
+  }
+}
+
+function toldIn(reply: Extract<Reply, { status: WireStatus }>, attachments: readonly Uint8Array[]): Told {
+  return { status: decodeStatus(reply.status, attachments), now: reply.now };
+}
+
+function unexpected(reply: Reply): BgworkerError {
+  return new BgworkerError('ERR_BAD_MESSAGE', 'the postmaster gave another answer than was asked for', {
+    detail: reply.type,
+    hint: 'both sides must be bgworker, of versions that fit',
+  });
+}

@@ -1,0 +1,242 @@
+/**
+ * A client: a process's attachment to a postmaster. Through it workers are registered and found, everything that
+ * happens to any of them is heard, and the postmaster itself is asked and told.
+ *
+ * It keeps the process alive only while something is awaited. When the postmaster is gone, every wait says so at once;
+ * a connection that breaks while the postmaster lives is made anew, and nobody notices.
+ *
+ * Only the face is here: verbs.ts registers, handle.ts is one worker, backend.ts the conversation.
+ */
+import { BgworkerError } from '../base/index.js';
+import type { ActivityRow, Limits, ShutdownMode } from '../core/index.js';
+import { parseHandle } from '../core/index.js';
+import type { WorkerValue } from '../protocol/index.js';
+import type { Backend } from './backend.js';
+import type { ConnectionEnd } from './connection.js';
+import { isKnownDead } from './deadPostmasters.js';
+import { PostmasterDiedError } from './errors.js';
+import { EventBuffer } from './eventBuffer.js';
+import type { SignalOption } from './handle.js';
+import { BackgroundWorkerHandle } from './handle.js';
+import { ClientLatch } from './latch.js';
+import type { AnyModule, ArgAndOptions, ScriptVerbs, WorkerModule } from './modules.js';
+import { moduleVerbs, scriptVerbs } from './modules.js';
+import type { ModuleLocation, Target } from './registration.js';
+import { moduleUrl } from './registration.js';
+import type { LimitSettings } from './settings.js';
+import type { LaunchOptions, RegisterOptions, RunOptions } from './verbs.js';
+import { launchWorker, registerWorker, runWorker, tryRegisterWorker } from './verbs.js';
+import { WatchedWorker } from './watchedWorker.js';
+import type { WorkerEvent, WorkerStopReason } from './workerState.js';
+import { calendarAt, describeReason } from './workerState.js';
+
+/** One worker in `client.activity()`. */
+export type Activity = Omit<ActivityRow, 'reason' | 'retryAt' | 'forkedAt'> & {
+  /** The handle, written as a string. */
+  readonly handle: string;
+  readonly reason: WorkerStopReason | null;
+  readonly retryAt: Date | null;
+  readonly forkedAt: Date | null;
+};
+
+export type CloseReason = ConnectionEnd['how'];
+
+export class Client {
+  readonly #backend: Backend;
+  readonly #dispose: (() => Promise<void>) | undefined;
+  readonly #latch: ClientLatch;
+  #disposal: Promise<void> | undefined;
+
+  /** Clients are made by `connect` and `startPostmaster`. `dispose` takes the place of closing the connection. */
+  constructor(backend: Backend, dispose?: () => Promise<void>) {
+    this.#backend = backend;
+    this.#dispose = dispose;
+    this.#latch = new ClientLatch(backend.latch, (promise) => backend.holdWhile(promise));
+  }
+
+  /** The postmaster's directory. */
+  get directory(): string {
+    return this.#backend.greeting.directory;
+  }
+
+  /** Which postmaster it is: no other, here or anywhere, before or after, has the same. */
+  get epoch(): string {
+    return this.#backend.greeting.epoch;
+  }
+
+  get postmasterPid(): number {
+    return this.#backend.greeting.pid;
+  }
+
+  /** Set whenever anything happens to a worker that this client watches, and when the connection is over. */
+  get latch(): ClientLatch {
+    return this.#latch;
+  }
+
+  /** How the attachment ended; null while it is there, lost connections that are being made anew included. */
+  get closed(): CloseReason | null {
+    return this.#backend.end?.how ?? null;
+  }
+
+  /**
+   * Registers a background worker; it starts as soon as it may. What is registered once is registered: safe against
+   * broken connections. Throws `TooManyWorkersError` when no slot is free, and BgworkerErrors for a definition that is
+   * not valid, a name that is taken, or a shutdown under way. PostgreSQL: RegisterDynamicBackgroundWorker.
+   */
+  register<Arg, Result>(
+    worker: WorkerValue<Arg, Result>,
+    ...[arg, options]: ArgAndOptions<Arg, RegisterOptions>
+  ): Promise<BackgroundWorkerHandle<Result>> {
+    return registerWorker(this.#backend, value(worker), arg, options) as Promise<BackgroundWorkerHandle<Result>>;
+  }
+
+  /** As `register`; null when no slot is free, and nothing was registered. */
+  tryRegister<Arg, Result>(
+    worker: WorkerValue<Arg, Result>,
+    ...[arg, options]: ArgAndOptions<Arg, RegisterOptions>
+  ): Promise<BackgroundWorkerHandle<Result> | null> {
+    const handle = tryRegisterWorker(this.#backend, value(worker), arg, options);
+    return handle as Promise<BackgroundWorkerHandle<Result> | null>;
+  }
+
+  /**
+   * Registers a worker and waits until it has started: until then its function was entered, and `handle.pid` is a
+   * number. Throws `WorkerStartError` if it could not be started, and what `register` throws. An abort terminates it.
+   */
+  launch<Arg, Result>(
+    worker: WorkerValue<Arg, Result>,
+    ...[arg, options]: ArgAndOptions<Arg, LaunchOptions>
+  ): Promise<BackgroundWorkerHandle<Result>> {
+    return launchWorker(this.#backend, value(worker), arg, options) as Promise<BackgroundWorkerHandle<Result>>;
+  }
+
+  /**
+   * Runs a worker to its end and gives what its function returned. It never outlives this client; `maxRunMs` and the
+   * signal end it, and an abort rejects with the signal's reason when the worker is gone. Throws `WorkerError`, whose
+   * `reason` says why there is no result and whose `cause` is what the worker threw, and what `register` throws.
+   */
+  run<Arg, Result>(
+    worker: WorkerValue<Arg, Result>,
+    ...[arg, options]: ArgAndOptions<Arg, RunOptions>
+  ): Promise<Result> {
+    return runWorker(this.#backend, value(worker), arg, options) as Promise<Result>;
+  }
+
+  /**
+   * The verbs for a module that is not imported here: `client.module<typeof import('./x.js')>(url).run('main', arg)`.
+   * An export is a worker that `defineWorker` made, or a plain function `(ctx, arg) => result`.
+   */
+  module<M extends object = AnyModule>(location: ModuleLocation): WorkerModule<M> {
+    return moduleVerbs(this.#backend, moduleUrl(location));
+  }
+
+  /** The verbs for a module without an export: it has started when it was evaluated, and ends with its event loop. */
+  script(location: ModuleLocation): ScriptVerbs {
+    return scriptVerbs(this.#backend, moduleUrl(location));
+  }
+
+  /**
+   * The handle of a worker that anybody registered with this postmaster, from its text. Throws `ERR_INVALID_HANDLE`,
+   * `ERR_UNKNOWN_WORKER` for one there never was, and `ERR_FOREIGN_HANDLE` for another postmaster's, unless that one is
+   * known to be dead: then the handle says `postmasterDied`.
+   */
+  async handle<Result = unknown>(text: string, { signal }: SignalOption = {}): Promise<BackgroundWorkerHandle<Result>> {
+    const handle = parseHandle(String(text));
+    if (handle === undefined) {
+      throw new BgworkerError('ERR_INVALID_HANDLE', 'that is no handle', {
+        detail: String(text).slice(0, 100),
+        hint: 'a handle is epoch:slot:generation, as String(handle) or bgworker launch gave it',
+      });
+    }
+    if (isKnownDead(handle.epoch)) {
+      return new BackgroundWorkerHandle<Result>(this.#backend, new WatchedWorker(String(text), handle, null));
+    }
+    if (handle.epoch !== this.epoch) {
+      throw new BgworkerError('ERR_FOREIGN_HANDLE', "the handle is another postmaster's", {
+        detail: `${text}, asked of ${this.epoch} in ${this.directory}`,
+        hint: 'connect to the directory it came from; if that is this one, its postmaster has died and its workers with it',
+      });
+    }
+    return new BackgroundWorkerHandle<Result>(this.#backend, await this.#backend.find(handle, signal));
+  }
+
+  /** Every worker that holds a slot, as the postmaster sees it now. PostgreSQL: pg_stat_activity. */
+  activity({ signal }: SignalOption = {}): Promise<readonly Activity[]> {
+    return this.#backend.ask(
+      { type: 'activity' },
+      (reply) => {
+        if (reply.type !== 'activity') return [];
+        const toDate = calendarAt(reply.now);
+        return reply.rows.map((row) => ({
+          ...row,
+          handle: `${reply.epoch}:${row.slot}:${row.generation}`,
+          reason: row.reason === null ? null : describeReason(row.reason, toDate),
+          retryAt: row.retryAt === null ? null : toDate(row.retryAt),
+          forkedAt: row.forkedAt === null ? null : toDate(row.forkedAt),
+        }));
+      },
+      { signal },
+    );
+  }
+
+  /**
+   * Every start, death and step of readiness of every worker, from this call on. Whoever reads slowly loses older
+   * events, counted in `missed`. Ends with an orderly shutdown, throws `PostmasterDiedError` or the signal's reason.
+   */
+  subscribe({ signal }: SignalOption = {}): AsyncIterableIterator<WorkerEvent, undefined> & AsyncDisposable {
+    const buffer: EventBuffer = new EventBuffer({
+      signal,
+      hold: () => this.#backend.hold(),
+      onClose: () => this.#backend.unsubscribe(buffer),
+    });
+    this.#backend.subscribe(buffer);
+    return buffer;
+  }
+
+  /**
+   * Shuts the postmaster down, for everybody. `'fast'` asks every worker to stop and `'immediate'` kills them; both
+   * resolve when the postmaster is gone. `'smart'` waits until every client has left, so it resolves as soon as that is
+   * accepted. Safe to repeat; a mode can only be raised. Default `'fast'`.
+   */
+  async shutdown(mode: ShutdownMode = 'fast', { signal }: SignalOption = {}): Promise<void> {
+    try {
+      await this.#backend.ask({ type: 'shutdown', mode }, () => {}, { signal });
+    } catch (error) {
+      if (!(error instanceof PostmasterDiedError)) throw error;
+    }
+    if (mode !== 'smart') await this.waitForClose({ signal });
+  }
+
+  /** Changes limits of the running postmaster. Lowering one stops nobody. */
+  reload(limits: LimitSettings, { signal }: SignalOption = {}): Promise<void> {
+    // The postmaster reads the names of settings, of which its limits are one half.
+    return this.#backend.ask({ type: 'reload', limits: limits as Partial<Limits> }, () => {}, { signal });
+  }
+
+  /** Waits until the attachment is over, and says how. */
+  waitForClose({ signal }: SignalOption = {}): Promise<CloseReason> {
+    return this.#backend.waitForEnd(signal);
+  }
+
+  /**
+   * Leaves the postmaster: its workers run on, but for those of lifetime `client`. A client that `startPostmaster`
+   * gave takes its postmaster down, fast, and waits for that. Safe to call twice.
+   */
+  close(): Promise<void> {
+    this.#disposal ??= this.#close();
+    return this.#disposal;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #close(): Promise<void> {
+    await this.#dispose?.();
+    this.#backend.close();
+  }
+}
+
+function value(worker: unknown): Target {
+  return { kind: 'value', value: worker };
+}

@@ -1,0 +1,28 @@
+/**
+ * Attaching to a postmaster that is there. To start one in this process, see embedded.ts.
+ */
+import { resolve } from 'node:path';
+import type { WorkerKey } from '../core/index.js';
+import { Backend } from './backend.js';
+import { Client } from './client.js';
+import { findDirectory } from './findDirectory.js';
+
+export interface ConnectOptions {
+  /**
+   * The postmaster's directory. Default: `BGWORKER_DIR`, else `.bgworker` beside the nearest `bgworker.config.*`, else
+   * the user's own (`$XDG_RUNTIME_DIR/bgworker`, or `/tmp/bgworker-UID`).
+   */
+  readonly directory?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** The worker this process is; the worker runtime says it. Such a client does not hold up a smart shutdown. */
+  readonly worker?: WorkerKey | null | undefined;
+}
+
+/**
+ * Connects to a running postmaster. Throws `ERR_NO_POSTMASTER` when none is there, `ProtocolMismatchError` when it is
+ * another version, `ERR_CANNOT_CONNECT`, `ERR_SHUTTING_DOWN`, or the signal's reason. Safe to repeat.
+ */
+export async function connect({ directory, signal, worker = null }: ConnectOptions = {}): Promise<Client> {
+  const place = directory === undefined ? findDirectory() : resolve(directory);
+  return new Client(await Backend.attach({ directory: place, worker, signal }));
+}

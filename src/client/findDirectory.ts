@@ -1,0 +1,43 @@
+/**
+ * Where the postmaster is that nobody named: the directory that `BGWORKER_DIR` says, else `.bgworker` beside the
+ * nearest `bgworker.config.*` (from the working directory upwards), else one for each user of the machine.
+ *
+ * Only a place is found here. Whether a postmaster lives there is found out by connecting to it.
+ */
+import { readdirSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, isAbsolute, join, resolve } from 'node:path';
+
+export function findDirectory(from = process.cwd(), env: NodeJS.ProcessEnv = process.env): string {
+  const named = env['BGWORKER_DIR'];
+  if (named !== undefined && named !== '') return resolve(from, named);
+  const configured = nearestConfigFolder(from);
+  return configured === undefined ? perUserDirectory(env) : join(configured, '.bgworker');
+}
+
+function nearestConfigFolder(from: string): string | undefined {
+  for (let folder = resolve(from); ; folder = dirname(folder)) {
+    if (hasConfig(folder)) return folder;
+    if (folder === dirname(folder)) return undefined;
+  }
+}
+
+function hasConfig(folder: string): boolean {
+  try {
+    return readdirSync(folder).some((name) => /^bgworker\.config\.(js|mjs|cjs|ts|mts|cts|json)$/.test(name));
+  } catch {
+    // A folder that we may not read is not one where our configuration lies.
+    return false;
+  }
+}
+
+/** As the postmaster chooses it for itself. */
+function perUserDirectory(env: NodeJS.ProcessEnv): string {
+  const user = process.getuid?.();
+  const runtimeDirectory = env['XDG_RUNTIME_DIR'];
+  if (runtimeDirectory !== undefined && isAbsolute(runtimeDirectory)) {
+    const stats = statSync(runtimeDirectory, { throwIfNoEntry: false });
+    if (stats?.isDirectory() === true && stats.uid === user) return join(runtimeDirectory, 'bgworker');
+  }
+  return join(tmpdir(), `bgworker-${user ?? 'user'}`);
+}

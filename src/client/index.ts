@@ -1,0 +1,50 @@
+/**
+ * The client: what a process uses to register background workers with a postmaster and to know what becomes of them.
+ */
+export type { WorkerChannel } from './channel.js';
+export { type Activity, Client, type CloseReason } from './client.js';
+export { type ConnectOptions, connect } from './connect.js';
+export { launch, register, run, tryRegister } from './defaultPostmaster.js';
+export { startPostmaster } from './embedded.js';
+export {
+  PostmasterDiedError,
+  ProtocolMismatchError,
+  TooManyWorkersError,
+  WorkerError,
+  type WorkerReference,
+  WorkerStartError,
+} from './errors.js';
+export { cleanExecArgv } from './execArgv.js';
+export { describeScene, type Explanation, explainStop } from './explain.js';
+export { findDirectory } from './findDirectory.js';
+export {
+  BackgroundWorkerHandle,
+  type PidAnswer,
+  type ShutdownAnswer,
+  type SignalOption,
+  type StartupAnswer,
+  type TerminateOptions,
+  type WaitForShutdownOptions,
+  type WaitForStartupOptions,
+} from './handle.js';
+export type { ClientLatch } from './latch.js';
+export type { AnyModule, ArgAndOptions, ArgOf, ResultOf, ScriptVerbs, WorkerExport, WorkerModule } from './modules.js';
+export type { ModuleLocation, ScriptOptions, WorkerOptions } from './registration.js';
+export { type Runtime, runtime } from './runtime.js';
+export {
+  defineEarlyWorker,
+  type LimitSettings,
+  type Logger,
+  type PostmasterSettings,
+  type WorkerSetting,
+} from './settings.js';
+export type { LaunchOptions, RegisterOptions, RunOptions, WithArgs } from './verbs.js';
+export type { Progress } from './watchedWorker.js';
+export type {
+  HandleStatus,
+  PostmasterDied,
+  Started,
+  Stopped,
+  WorkerEvent,
+  WorkerStopReason,
+} from './workerState.js';

@@ -1,0 +1,44 @@
+/**
+ * Waiting for something to become true of a worker. It is looked at now, and again at every change, synchronously with
+ * the reading of the bytes that changed it; the promise only announces what was decided then. The wait leaves nothing
+ * behind, however it ends.
+ */
+import type { Backend } from './backend.js';
+import type { WatchedWorker } from './watchedWorker.js';
+
+/** `decide` gives the answer, or undefined to go on waiting; what it throws rejects. */
+export function waitFor<T>(
+  backend: Backend,
+  watched: WatchedWorker,
+  signal: AbortSignal | undefined,
+  decide: () => T | undefined,
+): Promise<T> {
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted === true) return reject(signal.reason);
+    let stop = (): void => {};
+    const look = (): boolean => {
+      try {
+        const answer = decide();
+        if (answer === undefined) return false;
+        resolve(answer);
+      } catch (error) {
+        reject(error);
+      }
+      stop();
+      return true;
+    };
+    if (look()) return;
+    const release = backend.hold();
+    const unlisten = watched.onChange(look);
+    const aborted = (): void => {
+      stop();
+      reject(signal?.reason);
+    };
+    signal?.addEventListener('abort', aborted, { once: true });
+    stop = () => {
+      release();
+      unlisten();
+      signal?.removeEventListener('abort', aborted);
+    };
+  });
+}

@@ -1,0 +1,130 @@
+/**
+ * What users are told of a worker: the statuses and reasons of core with the instants turned into Dates, and the
+ * answers that waits give. Plain data, made new each time; nothing here changes after it was handed out.
+ */
+import type { Phase, StatusWord, StopCause, StopReason, WorkerStatus } from '../core/index.js';
+
+/** PostgreSQL's four BGWH_ statuses. The first three come from the postmaster; the last one only a client can know. */
+export type HandleStatus = StatusWord | 'postmasterDied';
+
+/**
+ * Why a worker stopped: `kind` says which of a closed list of things happened, with what belongs to that kind beside
+ * it (`error` for what was thrown, `errno` for what the system refused); the circumstances are known for every kind.
+ */
+export type WorkerStopReason = StopCause & {
+  /** How far the attempt had come; null when there was no process. */
+  readonly phase: Phase | null;
+  readonly pid: number | null;
+  readonly code: number | null;
+  readonly signal: string | null;
+  /** The last 8 KiB of what it printed to both streams, in order. */
+  readonly output: string;
+  /** Which attempt to start it this was the end of, counted from 1; 0 when none had been made. */
+  readonly attempt: number;
+  readonly forkedAt: Date | null;
+  /** When its function was called; null when it never was. */
+  readonly enteredAt: Date | null;
+  readonly stoppedAt: Date;
+};
+
+/** The worker's function was entered (or what `until` asked for has happened). */
+export interface Started {
+  readonly status: 'started';
+  readonly pid: number;
+}
+
+/** The attempt is over. */
+export interface Stopped {
+  readonly status: 'stopped';
+  readonly reason: WorkerStopReason;
+  /** It will be started again, or is being started again already. */
+  readonly willRestart: boolean;
+  /** When; null when it will not be, when that is not known yet, or when it is due now. */
+  readonly retryAt: Date | null;
+}
+
+/** The postmaster is gone, and its workers with it. */
+export interface PostmasterDied {
+  readonly status: 'postmasterDied';
+}
+
+/**
+ * A start, a death or another step of a worker, with everything known of it at that moment. Complete in itself: who
+ * missed some has lost only the history, and `missed` says how much of it.
+ */
+export interface WorkerEvent {
+  /** The handle, written as a string. */
+  readonly handle: string;
+  readonly name: string;
+  readonly status: HandleStatus;
+  readonly phase: Phase | null;
+  readonly pid: number | null;
+  readonly attempts: number;
+  readonly deaths: number;
+  /** Why the newest attempt that ended did; null while none has. */
+  readonly reason: WorkerStopReason | null;
+  /** Nothing more will happen to this worker. */
+  readonly final: boolean;
+  readonly willRestart: boolean;
+  readonly retryAt: Date | null;
+  /** When this was sent. */
+  readonly at: Date;
+  /** How many events were not delivered before this one, since its reader or the connection was too slow. */
+  readonly missed: number;
+}
+
+/** From an instant on the postmaster's monotonic clock to our calendar. */
+export type ToDate = (instant: number) => Date;
+
+/** Our calendar beside the postmaster's clock, as a message that says `now` lets us know it. */
+export function calendarAt(now: number): ToDate {
+  const offsetMs = Date.now() - now;
+  return (instant) => new Date(Math.round(instant + offsetMs));
+}
+
+export function describeReason(reason: StopReason, toDate: ToDate): WorkerStopReason {
+  return {
+    ...reason,
+    forkedAt: reason.forkedAt === null ? null : toDate(reason.forkedAt),
+    enteredAt: reason.enteredAt === null ? null : toDate(reason.enteredAt),
+    stoppedAt: toDate(reason.stoppedAt),
+  };
+}
+
+export function describeEvent(handle: string, status: WorkerStatus, now: number, missed: number): WorkerEvent {
+  const toDate = calendarAt(now);
+  return {
+    handle,
+    name: status.name,
+    status: status.status,
+    phase: status.phase,
+    pid: status.pid,
+    attempts: status.attempts,
+    deaths: status.deaths,
+    reason: status.reason === null ? null : describeReason(status.reason, toDate),
+    final: status.final,
+    willRestart: status.willRestart,
+    retryAt: status.retryAt === null ? null : toDate(status.retryAt),
+    at: toDate(now),
+    missed,
+  };
+}
+
+/** The last event of a worker whose postmaster is gone. `last` is what was last told of it, if anything was. */
+export function describePostmasterDeath(handle: string, last: WorkerStatus | null): WorkerEvent {
+  return {
+    handle,
+    name: last?.name ?? '',
+    status: 'postmasterDied',
+    phase: null,
+    pid: null,
+    attempts: last?.attempts ?? 0,
+    deaths: last?.deaths ?? 0,
+    reason: null,
+    final: true,
+    willRestart: false,
+    retryAt: null,
+    at: new Date(),
+    missed: 0,
+  };
+}

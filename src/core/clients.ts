@@ -1,0 +1,108 @@
+/**
+ * Clients and what they ask about workers that are there. The death of a client cancels its notifications and its
+ * waiting requests; its workers run on (R-PM-32), unless their life was tied to it.
+ */
+import { activityOf, statusOf, statusOfKey } from './describe.js';
+import type { ClientEvent, ClientId } from './event.js';
+import { refuse, reply, unknownWorker } from './notification.js';
+import { PersistentMap } from './persistentMap.js';
+import { watchedBy } from './registration.js';
+import { stopEverything } from './shutdown.js';
+import { type Draft, putTenant, tenantOf, tenants } from './state.js';
+import { stopWorker } from './stopping.js';
+import type { WorkerKey } from './workerHandle.js';
+
+export function clientConnected(draft: Draft, id: ClientId, worker: WorkerKey | null): void {
+  draft.clients = draft.clients.set(id, { worker, blocked: false, untold: PersistentMap.empty() });
+}
+
+export function clientGone(draft: Draft, id: ClientId): void {
+  if (!draft.clients.has(id)) return;
+  draft.clients = draft.clients.delete(id);
+  draft.watchingAll = draft.watchingAll.filter((other) => other !== id);
+  draft.waiting = draft.waiting.filter((asked) => asked.client !== id);
+  for (const tenant of [...tenants(draft)]) {
+    if (!tenant.watchers.includes(id) && tenant.registrant !== id) continue;
+    const registrant = tenant.registrant === id ? null : tenant.registrant;
+    const watchers = tenant.watchers.filter((other) => other !== id);
+    const left = { ...tenant, registrant, watchers };
+    putTenant(draft, left);
+    if (tenant.registrant === id && tenant.worker.lifetime === 'client') {
+      stopWorker(draft, left, { why: 'clientGone' }, tenant.worker.terminateTimeoutMs, true);
+    }
+  }
+  if (draft.shutdown.state === 'waitingForClients') endSmartWait(draft);
+}
+
+/** Smart shutdown waits for clients, not for workers and the clients that live in them (R-SM-12). */
+export function endSmartWait(draft: Draft): void {
+  for (const [, client] of draft.clients.entries()) if (client.worker === null) return;
+  stopEverything(draft, 'smart', null);
+}
+
+type Asked<Type extends ClientEvent['type']> = Extract<ClientEvent, { type: Type }>;
+
+export function answerStatus(draft: Draft, asked: Asked<'statusRequested'>): void {
+  const status = statusOfKey(draft, asked);
+  if (status === undefined) refuse(draft, asked, unknownWorker(asked));
+  else reply(draft, asked, { answer: 'status', status });
+}
+
+export function watch(draft: Draft, asked: Asked<'watchRequested'>): void {
+  const tenant = tenantOf(draft, asked);
+  if (tenant !== undefined) putTenant(draft, watchedBy(tenant, asked.client));
+  const status = statusOfKey(draft, asked);
+  if (status === undefined) refuse(draft, asked, unknownWorker(asked));
+  else reply(draft, asked, { answer: 'status', status });
+}
+
+export function endWatch(draft: Draft, client: ClientId, key: WorkerKey): void {
+  const tenant = tenantOf(draft, key);
+  if (tenant === undefined) return;
+  putTenant(draft, { ...tenant, watchers: tenant.watchers.filter((other) => other !== client) });
+}
+
+export function watchAll(draft: Draft, asked: Asked<'watchAllRequested'>): void {
+  if (!draft.watchingAll.includes(asked.client)) draft.watchingAll = [...draft.watchingAll, asked.client];
+  reply(draft, asked, { answer: 'done' });
+}
+
+export function answerActivity(draft: Draft, asked: Asked<'activityRequested'>): void {
+  reply(draft, asked, { answer: 'activity', rows: activityOf(draft, draft.at) });
+}
+
+/** A worker that ended, or whose slot has another tenant, needs no terminating: nothing happens (R-API-31, F-34). */
+export function terminate(draft: Draft, asked: Asked<'terminationRequested'>): void {
+  const tenant = tenantOf(draft, asked);
+  if (tenant === undefined) {
+    const status = statusOfKey(draft, asked);
+    if (status === undefined) refuse(draft, asked, unknownWorker(asked));
+    else reply(draft, asked, { answer: 'status', status });
+    return;
+  }
+  const timeoutMs = asked.timeoutMs ?? tenant.worker.terminateTimeoutMs;
+  reply(draft, asked, { answer: 'status', status: statusOf(tenant) });
+  stopWorker(draft, tenant, { why: 'terminate' }, timeoutMs, true);
+}
+
+/** One that runs is stopped and started again; one that rests is started now. It counts as no failure. */
+export function restart(draft: Draft, asked: Asked<'restartRequested'>): void {
+  const tenant = tenantOf(draft, asked);
+  const leaving = tenant !== undefined && 'stop' in tenant.run && tenant.run.stop?.final === true;
+  if (tenant === undefined || leaving) {
+    const status = statusOfKey(draft, asked);
+    if (status === undefined) return refuse(draft, asked, unknownWorker(asked));
+    return refuse(draft, asked, {
+      code: 'ERR_WORKER_ENDED',
+      message: `background worker ${JSON.stringify(status.name)} has ended for good`,
+      detail: status.reason === null ? 'it is being stopped' : `it ended: ${status.reason.kind}`,
+      hint: 'register it again',
+    });
+  }
+  reply(draft, asked, { answer: 'status', status: statusOf(tenant) });
+  if (tenant.run.state === 'resting' && tenant.run.startAt !== null) {
+    putTenant(draft, { ...tenant, failures: [], failuresInARow: 0, run: { state: 'resting', startAt: draft.at } });
+  } else if (tenant.run.state === 'up' || tenant.run.state === 'starting') {
+    stopWorker(draft, tenant, { why: 'restart' }, tenant.worker.terminateTimeoutMs, false);
+  }
+}

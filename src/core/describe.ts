@@ -1,0 +1,123 @@
+/**
+ * What is told and shown of workers: the status that answers and notifications carry, and the rows of
+ * `client.activity()` and `bgworker ps` (PostgreSQL's pg_stat_activity). It reads the state and changes nothing.
+ */
+import { lastWordOf } from './lastWords.js';
+import { type Draft, type Run, type State, type Tenant, tenantOf, tenants } from './state.js';
+import type { WorkerKey } from './workerHandle.js';
+import type { ActivityRow, StatusWord, WorkerStatus } from './workerStatus.js';
+
+/** The status of a worker that holds its slot. */
+export function statusOf(tenant: Tenant): WorkerStatus {
+  const { run } = tenant;
+  const up = run.state === 'up' ? run : null;
+  return {
+    slot: tenant.slot,
+    generation: tenant.generation,
+    name: tenant.worker.name,
+    sequence: tenant.sequence,
+    status: statusWord(tenant),
+    phase: up?.phase ?? null,
+    pid: up?.pid ?? null,
+    attempts: tenant.attempts,
+    deaths: tenant.deaths,
+    reason: tenant.reason,
+    final: false,
+    willRestart: run.state === 'resting',
+    retryAt: run.state === 'resting' ? run.startAt : null,
+    result: tenant.result,
+  };
+}
+
+/** A run that was never up says notYetStarted; one that was, and is not, says stopped, also while it comes up again. */
+function statusWord(tenant: Tenant): StatusWord {
+  if (tenant.run.state === 'up' && tenant.run.enteredAt !== null) return 'started';
+  return tenant.deaths === 0 ? 'notYetStarted' : 'stopped';
+}
+
+/**
+ * The status of whatever worker a key names: one that holds its slot, one whose last word is kept, or one that was
+ * forgotten. Undefined when there has never been such a worker.
+ */
+export function statusOfKey(state: State | Draft, key: WorkerKey): WorkerStatus | undefined {
+  const tenant = tenantOf(state, key);
+  if (tenant !== undefined) return statusOf(tenant);
+  const kept = lastWordOf(state.lastWords, key);
+  if (kept !== undefined) return kept;
+  const slot = state.slots.get(key.slot);
+  return slot !== undefined && key.generation <= slot.generation && key.generation > 0 ? forgotten(key) : undefined;
+}
+
+function forgotten(key: WorkerKey): WorkerStatus {
+  return {
+    slot: key.slot,
+    generation: key.generation,
+    name: '',
+    // It comes after whatever its holder was told before.
+    sequence: Number.MAX_SAFE_INTEGER,
+    status: 'stopped',
+    phase: null,
+    pid: null,
+    attempts: 0,
+    deaths: 1,
+    reason: {
+      kind: 'forgotten',
+      phase: null,
+      pid: null,
+      code: null,
+      signal: null,
+      output: '',
+      attempt: 0,
+      forkedAt: null,
+      enteredAt: null,
+      stoppedAt: 0,
+    },
+    final: true,
+    willRestart: false,
+    retryAt: null,
+    result: null,
+  };
+}
+
+export function activityOf(state: State | Draft, at: number): readonly ActivityRow[] {
+  return [...tenants(state)].map((tenant) => {
+    const { worker, run } = tenant;
+    const { slot, generation, name, status, phase, pid, attempts, deaths, reason, retryAt } = statusOf(tenant);
+    return {
+      slot,
+      generation,
+      name,
+      type: worker.type === '' ? worker.name : worker.type,
+      class: worker.class,
+      module: worker.module,
+      functionName: worker.functionName,
+      status,
+      phase,
+      state: describeRun(run, at),
+      pid,
+      attempts,
+      deaths,
+      reason,
+      retryAt,
+      forkedAt: run.state === 'up' ? run.forkedAt : null,
+      progress: tenant.progress,
+    };
+  });
+}
+
+function describeRun(run: Run, at: number): string {
+  switch (run.state) {
+    case 'waiting':
+      if (run.until.condition === 'early') return 'waiting for the early workers';
+      if (run.until.condition === 'replaced') return 'waiting for the one it replaces';
+      return 'waiting to be started';
+    case 'starting':
+      return 'starting';
+    case 'resting':
+      if (run.startAt === null) return 'waiting for its crash group';
+      return `restarting in ${(Math.max(0, run.startAt - at) / 1000).toFixed(1)} s`;
+    case 'up':
+      if (run.stop === null) return run.phase;
+      return run.stop.killed ? 'being killed' : `stopping (${run.stop.cause.why})`;
+  }
+}

@@ -1,0 +1,50 @@
+/**
+ * The orders of the core: one ordered list for each event, performed in that order by the postmaster and by nobody
+ * else. The order inside one death is PostgreSQL's (R-PM-31): the status first, the slot freed next, and only then
+ * whoever is told, so that he who reacts at once finds the slot free.
+ */
+import type { BackgroundWorker } from './backgroundWorker.js';
+import type { AttemptKey, ClientId } from './event.js';
+import type { Refusal } from './refusal.js';
+import type { WorkerKey } from './workerHandle.js';
+import type { ActivityRow, WorkerStatus } from './workerStatus.js';
+
+export type Answer =
+  /** `existing`: the name was taken, and the caller asked to be given the one who has it. */
+  | { readonly answer: 'registered'; readonly status: WorkerStatus; readonly existing: boolean }
+  | { readonly answer: 'refused'; readonly refusal: Refusal }
+  | { readonly answer: 'status'; readonly status: WorkerStatus }
+  | { readonly answer: 'activity'; readonly rows: readonly ActivityRow[] }
+  | { readonly answer: 'done' };
+
+/** Why a worker is asked to stop; it reads this as the reason of its signal. */
+export type StopOrder = 'terminate' | 'restart' | 'ranTooLong' | 'clientGone' | 'postmasterShutdown';
+
+export type Effect =
+  | { readonly type: 'reply'; readonly client: ClientId; readonly request: number; readonly answer: Answer }
+  | { readonly type: 'notify'; readonly client: ClientId; readonly status: WorkerStatus }
+  | ({
+      readonly type: 'notifyProgress';
+      readonly clients: readonly ClientId[];
+      readonly done: number;
+      readonly total: number | null;
+    } & WorkerKey)
+  /** A real SIGUSR1 for a process that is not Node (D12). */
+  | { readonly type: 'signalNotifyPid'; readonly notifyPid: number }
+  | (AttemptKey & { readonly type: 'startWorker'; readonly worker: BackgroundWorker })
+  /** Tell it why, then SIGTERM. */
+  | (AttemptKey & { readonly type: 'askToStop'; readonly pid: number; readonly order: StopOrder })
+  /** SIGKILL to the whole process group. */
+  | (AttemptKey & { readonly type: 'killWorker'; readonly pid: number })
+  | (AttemptKey & { readonly type: 'measureMemory'; readonly pid: number })
+  /** Its slot is free and it will never run again: whatever was kept for its runs can go. */
+  | (WorkerKey & { readonly type: 'workerEnded'; readonly worker: BackgroundWorker; readonly status: WorkerStatus })
+  /** For the log: an attempt ended and nobody may be listening. */
+  | {
+      readonly type: 'reportStop';
+      readonly worker: BackgroundWorker;
+      readonly status: WorkerStatus;
+      readonly watched: boolean;
+    }
+  /** Nothing is left to do: say goodbye to everybody and end. */
+  | { readonly type: 'exit' };

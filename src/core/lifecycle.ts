@@ -1,0 +1,192 @@
+/**
+ * One worker from the order to start it to the end of an attempt: what each fact about its process changes. A fact
+ * that names another attempt than the present one is left over from a process long judged, and changes nothing.
+ *
+ * Model: do_start_bgworker and CleanupBackgroundWorker in postmaster.c.
+ */
+import { unreachable } from '../base/index.js';
+import { statusOf } from './describe.js';
+import { endWorker } from './ending.js';
+import type { ExitFacts, WorkerEvent } from './event.js';
+import { type Judgement, judgeExit } from './exitJudgement.js';
+import { publish, tellProgress } from './notification.js';
+import { decideFate } from './restartPolicy.js';
+import { isGroupGoingDown, membersOf, settleCrashGroup, settleEarly } from './startCondition.js';
+import { type Draft, putTenant, type Tenant, tenantOf, type Up } from './state.js';
+import { applyStop, stopWorker } from './stopping.js';
+import type { Phase, StopCause, StopReason } from './stopReason.js';
+
+/** How often the memory of a worker with a limit is looked at. */
+export const MEASURE_EVERY_MS = 500;
+
+/** The next attempt. The order is given; the fact that follows says whether there is a process. */
+export function startWorker(draft: Draft, tenant: Tenant): void {
+  const { slot, generation, worker } = tenant;
+  if (worker.crashGroup !== null && isGroupGoingDown(draft, worker.crashGroup)) return awaitCrashGroup(draft, tenant);
+  const attempt = tenant.attempts + 1;
+  const run: Run = { state: 'starting', stop: null };
+  putTenant(draft, changeTenant(tenant, { attempts: attempt, progress: null, run }));
+  draft.effects.push({ type: 'startWorker', slot, generation, attempt, worker });
+}
+
+export function applyWorkerEvent(draft: Draft, event: WorkerEvent): void {
+  const tenant = tenantOf(draft, event);
+  if (tenant === undefined || tenant.attempts !== event.attempt) return;
+  if (event.type === 'workerForked') {
+    if (tenant.run.state === 'starting') workerForked(draft, tenant, event.pid);
+    return;
+  }
+  if (event.type === 'spawnFailed') {
+    if (tenant.run.state === 'starting') {
+      const cause: StopCause = { kind: 'spawnFailed', errno: event.errno, what: event.what };
+      attemptEnded(draft, tenant, { cause, verdict: 'failure' }, null, event.jitter);
+    }
+    return;
+  }
+  if (tenant.run.state === 'up') applyProcessFact(draft, tenant, tenant.run, event);
+}
+
+function applyProcessFact(
+  draft: Draft,
+  tenant: Tenant,
+  run: Up,
+  event: Exclude<WorkerEvent, { type: 'workerForked' | 'spawnFailed' }>,
+): void {
+  switch (event.type) {
+    case 'runtimeUp':
+      return reachPhase(draft, tenant, run, 'runtime');
+    case 'moduleLoading':
+      return reachPhase(draft, tenant, run, 'loading');
+    case 'functionEntered':
+      return reachPhase(draft, tenant, run, 'running');
+    case 'readyReported':
+      return reachPhase(draft, tenant, run, 'ready');
+    case 'progressReported': {
+      const reported = changeTenant(tenant, { progress: { done: event.done, total: event.total } });
+      putTenant(draft, reported);
+      return tellProgress(draft, reported);
+    }
+    case 'workerSaid':
+      // The first word is the cause; what follows (an exit after an error) is its consequence.
+      if (run.saying !== null) return;
+      return putTenant(draft, changeTenant(tenant, { run: changeUp(run, { saying: event.saying }) }));
+    case 'workerExited':
+      return attemptEnded(draft, tenant, judgeExit(run, event, tenant.worker.maxRunMs), event, event.jitter);
+    case 'channelLost':
+      // Nothing more can be known of it, so it may not go on.
+      return stopWorker(draft, tenant, { why: 'lostConnection' }, 0, 'asPolicySays');
+    case 'memoryMeasured': {
+      const limit = tenant.worker.resourceLimits.maxRssBytes;
+      if (limit === null || event.rssBytes <= limit) return;
+      return stopWorker(draft, tenant, { why: 'memoryLimit', rssBytes: event.rssBytes }, 0, 'asPolicySays');
+    }
+    default:
+      unreachable(event);
+  }
+}
+
+function workerForked(draft: Draft, tenant: Tenant, pid: number): void {
+  const { worker } = tenant;
+  const run: Up = {
+    state: 'up',
+    pid,
+    phase: 'forked',
+    forkedAt: draft.at,
+    enteredAt: null,
+    saying: null,
+    stop: null,
+    limitAt: worker.maxRunMs === null ? Number.POSITIVE_INFINITY : draft.at + worker.maxRunMs,
+    measureAt: worker.resourceLimits.maxRssBytes === null ? Number.POSITIVE_INFINITY : draft.at + MEASURE_EVERY_MS,
+  };
+  const published = publish(draft, tenant, { run });
+  // It was asked to stop before there was anybody to ask.
+  const stop = tenant.run.state === 'starting' ? tenant.run.stop : null;
+  if (stop !== null) applyStop(draft, published, run, stop);
+}
+
+const PHASES: readonly Phase[] = ['forked', 'runtime', 'loading', 'running', 'ready'];
+
+/** Phases only go forward; starts and readiness are told, the steps before them can be asked for. */
+function reachPhase(draft: Draft, tenant: Tenant, run: Up, phase: Phase): void {
+  if (PHASES.indexOf(phase) <= PHASES.indexOf(run.phase)) return;
+  if (phase === 'runtime' || phase === 'loading') {
+    return putTenant(draft, changeTenant(tenant, { run: changeUp(run, { phase }) }));
+  }
+  const enteredAt = run.enteredAt ?? draft.at;
+  publish(draft, tenant, { run: changeUp(run, { phase, enteredAt }) });
+  if (phase === 'ready' || tenant.worker.readiness === 'implicit') settleEarly(draft, tenant);
+}
+
+/** `exit` null: there never was a process. */
+function attemptEnded(
+  draft: Draft,
+  tenant: Tenant,
+  judgement: Judgement,
+  exit: ExitFacts | null,
+  jitter: number,
+): void {
+  const up = tenant.run.state === 'up' ? tenant.run : null;
+  const stop = tenant.run.state === 'starting' ? tenant.run.stop : (up?.stop ?? null);
+  const result = up?.saying?.word === 'returned' && exit?.code === 0 ? up.saying.result : null;
+  const dead = changeTenant(tenant, {
+    deaths: tenant.deaths + 1,
+    reason: reasonOf(draft, tenant, judgement.cause, exit),
+    ...(result !== null && { result }),
+    run: { state: 'resting', startAt: null },
+  });
+  const lifeMs = up?.enteredAt == null ? 0 : draft.at - up.enteredAt;
+  decide(draft, dead, judgement, stop, lifeMs, jitter);
+  const group = tenant.worker.crashGroup;
+  if (group === null) return;
+  if (judgement.verdict === 'crash') takeDownGroup(draft, group, tenant);
+  settleCrashGroup(draft, group);
+}
+
+function decide(
+  draft: Draft,
+  dead: Tenant,
+  { cause, verdict }: Judgement,
+  stop: Stop | null,
+  lifeMs: number,
+  jitter: number,
+): void {
+  if (stop?.afterwards === 'nothing' || draft.shutdown.state === 'stopping') return endWorker(draft, dead);
+  if (stop?.afterwards === 'startAgain') {
+    return rest(draft, changeTenant(dead, { failures: [], failuresInARow: 0 }), draft.at);
+  }
+  // Who had returned by then is done, and is not done again because of others.
+  if (stop?.withGroup === true && verdict !== 'success') {
+    return dead.worker.restart === 'never' ? endWorker(draft, dead) : rest(draft, dead, null);
+  }
+  const fate = decideFate(dead, verdict, draft.at, lifeMs, jitter);
+  switch (fate.fate) {
+    case 'end':
+      return endWorker(draft, dead);
+    case 'crashLoop': {
+      const { deaths, periodMs } = fate;
+      const reason: StopReason = { ...circumstancesOf(dead), kind: 'crashLoop', deaths, periodMs, last: cause };
+      return endWorker(draft, changeTenant(dead, { reason }));
+    }
+    case 'restart': {
+      const { failures, failuresInARow } = fate;
+      return rest(draft, changeTenant(dead, { failures, failuresInARow }), fate.startAt);
+    }
+    default:
+      unreachable(fate);
+  }
+}
+
+/** It died and comes again. */
+function rest(draft: Draft, dead: Tenant, startAt: number | null): void {
+  const { worker, watchers } = dead;
+  const status = statusOf(publish(draft, dead, { run: { state: 'resting', startAt } }));
+  draft.effects.push({ type: 'reportStop', worker, status, watched: watchers.length > 0 });
+}
+
+function takeDownGroup(draft: Draft, group: string, origin: Tenant): void {
+  for (const member of membersOf(draft, group)) {
+    const { state } = member.run;
+    if (isSameWorker(member, origin) || (state !== 'up' && state !== 'starting')) continue;
+    stopWorker(draft, member, { why: 'crashGroup', origin: origin.worker.name }, 0, 'asPolicySays');
+  }
+}

@@ -1,0 +1,41 @@
+/**
+ * What the clock alone brings about: starts that are due, time-outs that are over, memory to be measured. All of it is
+ * derived from the state: `nextWakeupAt` says when the postmaster must come back at the latest, so there is one timer
+ * and it is never stale.
+ *
+ * At most `maxStartsPerPass` workers are started in one transition; the rest stay due, so the postmaster comes back at
+ * once, but other events are served in between (R-PM-11, F-4). First come, first started: by due time, then by slot.
+ */
+import { MEASURE_EVERY_MS, startWorker } from './lifecycle.js';
+import { type Draft, putTenant, type State, type Tenant, type Up } from './state.js';
+import { applyStop, stopWorker } from './stopping.js';
+
+/** A monotonic instant; Infinity when nothing will happen by the clock alone. */
+export function nextWakeupAt(state: State): number {
+  return state.slots.dueAt;
+}
+
+export function runDue(draft: Draft): void {
+  while (draft.slots.dueAt <= draft.at) {
+    const slot = draft.slots.firstDue();
+    const tenant = slot === undefined ? undefined : draft.slots.get(slot)?.tenant;
+    if (tenant == null) return;
+    if (tenant.run.state === 'up') {
+      runDueUp(draft, tenant, tenant.run);
+      continue;
+    }
+    if (draft.startsLeft === 0) return;
+    draft.startsLeft -= 1;
+    startWorker(draft, tenant);
+  }
+}
+
+function runDueUp(draft: Draft, tenant: Tenant, run: Up): void {
+  if (run.stop !== null) return applyStop(draft, tenant, run, run.stop);
+  if (run.limitAt <= draft.at) {
+    return stopWorker(draft, tenant, { why: 'ranTooLong' }, tenant.worker.terminateTimeoutMs, false);
+  }
+  const { slot, generation, attempts: attempt } = tenant;
+  putTenant(draft, { ...tenant, run: { ...run, measureAt: draft.at + MEASURE_EVERY_MS } });
+  draft.effects.push({ type: 'measureMemory', slot, generation, attempt, pid: run.pid });
+}

@@ -1,0 +1,142 @@
+/**
+ * All slots, in a tree of 32 ways that never changes: putting a slot copies the few nodes above it. Every node knows
+ * two things about what is below it, how many slots are used and the earliest instant at which one of them is due;
+ * so the lowest free slot (R-REG-34) and the next thing to do are found by walking down, and both are exact.
+ *
+ * A flat immutable array falls from 153,000 transitions a second at 1,000 slots to 20,000 at 10,000; a heap of due
+ * times beside it would hold entries of workers long gone.
+ */
+import { assert } from '../base/index.js';
+
+/** What the tree needs to know of a slot. A slot that was never used is not in the tree. */
+export interface SlotSummary {
+  readonly used: boolean;
+  /** When something must be done for it; Infinity when nothing. */
+  readonly dueAt: number;
+}
+
+const WAYS = 32;
+
+interface Node<S> {
+  /** Slots at level 0, nodes above; missing at the end where nothing was ever put. */
+  readonly children: readonly (Node<S> | S)[];
+  readonly used: number;
+  readonly dueAt: number;
+}
+
+export class SlotTree<S extends SlotSummary> {
+  readonly #root: Node<S>;
+  /** Levels of nodes above the lowest. */
+  readonly #height: number;
+
+  private constructor(root: Node<S>, height: number) {
+    this.#root = root;
+    this.#height = height;
+  }
+
+  static empty<S extends SlotSummary>(): SlotTree<S> {
+    return new SlotTree<S>({ children: [], used: 0, dueAt: Number.POSITIVE_INFINITY }, 0);
+  }
+
+  get used(): number {
+    return this.#root.used;
+  }
+
+  /** The earliest instant at which any slot is due. */
+  get dueAt(): number {
+    return this.#root.dueAt;
+  }
+
+  get(index: number): S | undefined {
+    if (index >= capacity(this.#height)) return undefined;
+    let node = this.#root;
+    for (let level = this.#height; level > 0; level -= 1) {
+      const child = node.children[digit(index, level)];
+      if (child === undefined) return undefined;
+      node = child as Node<S>;
+    }
+    return node.children[digit(index, 0)] as S | undefined;
+  }
+
+  /** `index` is in use or `firstFree()`: slots are used from the lowest up, so no level has a hole. */
+  set(index: number, slot: S): SlotTree<S> {
+    if (index < capacity(this.#height)) return new SlotTree(put(this.#root, this.#height, index, slot), this.#height);
+    const raised: Node<S> = { children: [this.#root], used: this.#root.used, dueAt: this.#root.dueAt };
+    return new SlotTree(raised, this.#height + 1).set(index, slot);
+  }
+
+  /** The lowest slot that is not used; one that was never used before when all others are. */
+  firstFree(): number {
+    let node = this.#root;
+    let index = 0;
+    if (node.used === capacity(this.#height)) return node.used;
+    for (let level = this.#height; ; level -= 1) {
+      const at = level === 0 ? firstUnused(node as Node<S>) : firstWithRoom(node as Node<S>, level);
+      index = index * WAYS + at;
+      const child = node.children[at];
+      if (level === 0) return index;
+      // Nothing below was ever used: the lowest of it is free.
+      if (child === undefined) return index * WAYS ** level;
+      node = child as Node<S>;
+    }
+  }
+
+  /** The lowest of the slots that are due earliest; undefined when none is due ever. */
+  firstDue(): number | undefined {
+    if (this.#root.dueAt === Number.POSITIVE_INFINITY) return undefined;
+    let node = this.#root;
+    let index = 0;
+    for (let level = this.#height; ; level -= 1) {
+      const { dueAt } = node;
+      const at = node.children.findIndex((child) => child.dueAt === dueAt);
+      assert(at >= 0, 'a node is due when none below it is');
+      index = index * WAYS + at;
+      if (level === 0) return index;
+      node = node.children[at] as Node<S>;
+    }
+  }
+
+  *entries(): Generator<readonly [number, S]> {
+    yield* entriesBelow(this.#root, this.#height, 0);
+  }
+}
+
+function capacity(height: number): number {
+  return WAYS ** (height + 1);
+}
+
+function digit(index: number, level: number): number {
+  return (index >>> (5 * level)) & (WAYS - 1);
+}
+
+function put<S extends SlotSummary>(node: Node<S> | undefined, level: number, index: number, slot: S): Node<S> {
+  const at = digit(index, level);
+  const children = node === undefined ? [] : node.children.slice();
+  children[at] = level === 0 ? slot : put(node?.children[at] as Node<S> | undefined, level - 1, index, slot);
+  let used = 0;
+  let dueAt = Number.POSITIVE_INFINITY;
+  for (const child of children) {
+    used += Number(child.used);
+    if (child.dueAt < dueAt) dueAt = child.dueAt;
+  }
+  return { children, used, dueAt };
+}
+
+function firstUnused<S extends SlotSummary>(node: Node<S>): number {
+  const at = node.children.findIndex((child) => child.used === false);
+  return at < 0 ? node.children.length : at;
+}
+
+function firstWithRoom<S extends SlotSummary>(node: Node<S>, level: number): number {
+  const full = capacity(level - 1);
+  const at = node.children.findIndex((child) => Number(child.used) < full);
+  return at < 0 ? node.children.length : at;
+}
+
+function* entriesBelow<S>(node: Node<S>, level: number, base: number): Generator<readonly [number, S]> {
+  for (const [at, child] of node.children.entries()) {
+    const index = base * WAYS + at;
+    if (level === 0) yield [index, child as S];
+    else yield* entriesBelow(child as Node<S>, level - 1, index);
+  }
+}

@@ -1,0 +1,133 @@
+/**
+ * The postmaster's decisions: one fact in, the next state and an ordered list of orders out. Pure and total: any event
+ * in any state gives an answer, the same one every time, and what does not concern anybody changes nothing.
+ *
+ * Each transition goes through the same steps: apply the fact, give freed slots to those who wait, start and stop what
+ * is due, and end when nothing is left. Then the invariants of every slot it touched are checked.
+ */
+import { unreachable } from '../base/index.js';
+import {
+  answerActivity,
+  answerStatus,
+  clientConnected,
+  clientGone,
+  endSmartWait,
+  endWatch,
+  restart,
+  terminate,
+  watch,
+  watchAll,
+} from './clients.js';
+import type { Effect } from './effect.js';
+import type { Event } from './event.js';
+import { checkTouched } from './invariants.js';
+import { NO_LAST_WORDS } from './lastWords.js';
+import { applyWorkerEvent } from './lifecycle.js';
+import type { Limits } from './limits.js';
+import { clientBlocked, clientDrained } from './notification.js';
+import { PersistentMap } from './persistentMap.js';
+import { registerEarly, requestRegistration, serveWaiting } from './registration.js';
+import { runDue } from './schedule.js';
+import { exitWhenEmpty, isRaise, stopEverything } from './shutdown.js';
+import { SlotTree } from './slotTree.js';
+import { type Draft, openDraft, type State, sealDraft } from './state.js';
+
+export interface Transition {
+  readonly state: State;
+  readonly effects: readonly Effect[];
+}
+
+export function initialState(epoch: string, limits: Limits): State {
+  return {
+    epoch,
+    limits,
+    slots: SlotTree.empty(),
+    clients: PersistentMap.empty(),
+    watchingAll: [],
+    names: PersistentMap.empty(),
+    crashGroups: PersistentMap.empty(),
+    usedByClass: PersistentMap.empty(),
+    registrations: PersistentMap.empty(),
+    waiting: [],
+    successors: PersistentMap.empty(),
+    early: [],
+    lastWords: NO_LAST_WORDS,
+    shutdown: { state: 'none' },
+  };
+}
+
+export function transition(state: State, event: Event): Transition {
+  const draft = openDraft(state, event.at);
+  applyEvent(draft, event);
+  serveWaiting(draft);
+  if (draft.shutdown.state !== 'exited') runDue(draft);
+  exitWhenEmpty(draft);
+  const next = sealDraft(draft);
+  checkTouched(next, draft.touched);
+  return { state: next, effects: draft.effects };
+}
+
+function applyEvent(draft: Draft, event: Event): void {
+  switch (event.type) {
+    case 'postmasterStarted':
+      return registerEarly(draft, event.workers);
+    case 'clockAdvanced':
+      return;
+    case 'limitsReloaded':
+      draft.limits = event.limits;
+      return;
+    case 'shutdownRequested':
+      if (!isRaise(draft, event.mode)) return;
+      if (event.mode !== 'smart') return stopEverything(draft, event.mode, event.graceMs);
+      draft.shutdown = { state: 'waitingForClients' };
+      return endSmartWait(draft);
+    case 'clientConnected':
+      return clientConnected(draft, event.client, event.worker);
+    case 'clientGone':
+      return clientGone(draft, event.client);
+    case 'clientBlocked':
+      return clientBlocked(draft, event.client);
+    case 'clientDrained':
+      return clientDrained(draft, event.client);
+    case 'registrationRequested': {
+      const { client, request, key, worker } = event;
+      return requestRegistration(draft, { client, request, key, worker }, event.waitForSlot);
+    }
+    case 'requestWithdrawn':
+      draft.waiting = draft.waiting.filter(
+        (asked) => asked.client !== event.client || asked.request !== event.request,
+      );
+      return;
+    case 'statusRequested':
+      return answerStatus(draft, event);
+    case 'watchRequested':
+      return watch(draft, event);
+    case 'watchEnded':
+      return endWatch(draft, event.client, event);
+    case 'watchAllRequested':
+      return watchAll(draft, event);
+    case 'watchAllEnded':
+      draft.watchingAll = draft.watchingAll.filter((client) => client !== event.client);
+      return;
+    case 'activityRequested':
+      return answerActivity(draft, event);
+    case 'terminationRequested':
+      return terminate(draft, event);
+    case 'restartRequested':
+      return restart(draft, event);
+    case 'workerForked':
+    case 'spawnFailed':
+    case 'runtimeUp':
+    case 'moduleLoading':
+    case 'functionEntered':
+    case 'readyReported':
+    case 'progressReported':
+    case 'workerSaid':
+    case 'workerExited':
+    case 'channelLost':
+    case 'memoryMeasured':
+      return applyWorkerEvent(draft, event);
+    default:
+      unreachable(event);
+  }
+}

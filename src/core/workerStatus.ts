@@ -1,0 +1,63 @@
+/**
+ * What is told of a worker: the answer to a question, and the content of every notification. A status is complete in
+ * itself, so a reader who missed some loses nothing but the history, and `sequence` tells him that he missed some.
+ *
+ * Promises: `sequence` rises by one with every status that was published for this worker; `notYetStarted` never comes
+ * back once left (R-API-5); `final` is true exactly once, in the last status, and then nothing about it changes.
+ */
+import type { Phase, StopReason } from './stopReason.js';
+import type { WorkerKey } from './workerHandle.js';
+
+/** PostgreSQL's BGWH_NOT_YET_STARTED, BGWH_STARTED, BGWH_STOPPED. The fourth, postmasterDied, only a client can know. */
+export type StatusWord = 'notYetStarted' | 'started' | 'stopped';
+
+export interface WorkerStatus extends WorkerKey {
+  readonly name: string;
+  readonly sequence: number;
+  readonly status: StatusWord;
+  /** How far the attempt under way has come; null while there is no process. */
+  readonly phase: Phase | null;
+  readonly pid: number | null;
+  /** Attempts to start it so far, the one under way included. */
+  readonly attempts: number;
+  /** Ends of attempts so far, failed starts included. */
+  readonly deaths: number;
+  /** Why the newest attempt that ended did; null while none has. */
+  readonly reason: StopReason | null;
+  /** Nothing more will ever happen to this worker. */
+  readonly final: boolean;
+  /** It is not running now and will be started again. */
+  readonly willRestart: boolean;
+  /** When, on the postmaster's monotonic clock; null when that is not known yet. */
+  readonly retryAt: number | null;
+  /** What the run that returned gave back, as the worker serialised it; null when there is nothing to give. */
+  readonly result: WorkerResult | null;
+}
+
+/**
+ * A result is opaque to everybody but the worker and the client: bytes that `v8.serialize` made. `problem` says why
+ * there are none although the function returned.
+ */
+export type WorkerResult =
+  | { readonly state: 'bytes'; readonly bytes: Uint8Array }
+  | { readonly state: 'problem'; readonly code: string; readonly message: string; readonly hint: string };
+
+/** A line of `client.activity()` and `bgworker ps`: a worker that holds a slot, for people. */
+export interface ActivityRow extends WorkerKey {
+  readonly name: string;
+  readonly type: string;
+  readonly class: string;
+  readonly module: string;
+  readonly functionName: string | null;
+  readonly status: StatusWord;
+  readonly phase: Phase | null;
+  /** In words: what it is doing or waiting for, for example `running` or `restarting in 2.0 s`. */
+  readonly state: string;
+  readonly pid: number | null;
+  readonly attempts: number;
+  readonly deaths: number;
+  readonly reason: StopReason | null;
+  readonly retryAt: number | null;
+  readonly forkedAt: number | null;
+  readonly progress: { readonly done: number; readonly total: number | null } | null;
+}

@@ -1,0 +1,231 @@
+/**
+ * The postmaster's door: the socket, and one object for each client behind it. It turns bytes into facts for the core
+ * and the core's answers into bytes; it decides nothing but whether somebody may speak at all.
+ *
+ * - Who does not begin with a hello of a version that fits, or says something that is no message, is told why with a
+ *   goodbye and disconnected; nothing else happens to anybody.
+ * - A client that does not read is not disconnected. When its socket is full the core is told, and keeps only what is
+ *   newest for it; when even its answers pile up, it is not read any more either, so that it holds up only itself.
+ */
+import { createServer, type Server, type Socket } from 'node:net';
+import type { ClientId } from '../core/index.js';
+import {
+  type ClientMessage,
+  encodeFrame,
+  FrameReader,
+  type GoodbyeDetail,
+  type GoodbyeReason,
+  type Introduction,
+  parseClientMessage,
+} from '../protocol/index.js';
+
+export interface ListenerEvents {
+  connected(client: ClientId, hello: Extract<ClientMessage, { type: 'hello' }>): void;
+  asked(client: ClientId, message: Exclude<ClientMessage, { type: 'hello' }>, attachments: readonly Uint8Array[]): void;
+  gone(client: ClientId): void;
+  blocked(client: ClientId): void;
+  drained(client: ClientId): void;
+  /** For the log. */
+  expelled(client: ClientId, refusal: GoodbyeDetail): void;
+}
+
+export interface ListenerOptions {
+  readonly socketPath: string;
+  readonly epoch: string;
+  readonly directory: string;
+  readonly introduction: Introduction;
+  readonly events: ListenerEvents;
+}
+
+/** A socket that holds more than this is full, as far as notifications go. */
+const BLOCKED_BYTES = 256 * 1024;
+/** And one that holds more than this is not read any more. */
+const DEAF_BYTES = 4 * 1024 * 1024;
+
+export class Listener {
+  readonly #options: ListenerOptions;
+  readonly #server: Server;
+  readonly #connections = new Map<ClientId, Connection>();
+  #nextClient: ClientId = 1;
+  #refusal: { reason: GoodbyeReason; detail: GoodbyeDetail } | undefined;
+
+  static async open(options: ListenerOptions): Promise<Listener> {
+    const listener = new Listener(options);
+    await listener.#listen();
+    return listener;
+  }
+
+  private constructor(options: ListenerOptions) {
+    this.#options = options;
+    this.#server = createServer((socket) => this.#accept(socket));
+  }
+
+  get clients(): number {
+    return this.#connections.size;
+  }
+
+  send(client: ClientId, frame: Buffer): void {
+    this.#connections.get(client)?.write(frame);
+  }
+
+  /** Tells a client why, and disconnects it when it has read that. */
+  expel(client: ClientId, reason: GoodbyeReason, detail: GoodbyeDetail): void {
+    this.#connections.get(client)?.sayGoodbye(reason, detail);
+  }
+
+  /** From now on whoever comes is told this and sent away. */
+  refuseNewcomers(reason: GoodbyeReason, detail: GoodbyeDetail): void {
+    this.#refusal = { reason, detail };
+  }
+
+  /** Says goodbye to all, and resolves when every client that reads has had what was written for it. */
+  async close(reason: GoodbyeReason, detail: GoodbyeDetail): Promise<void> {
+    const connections = [...this.#connections.values()];
+    for (const connection of connections) connection.sayGoodbye(reason, detail);
+    this.#server.close();
+    await Promise.all(connections.map((connection) => connection.emptied));
+  }
+
+  #listen(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#server.once('error', reject);
+      this.#server.listen({ path: this.#options.socketPath }, () => {
+        this.#server.off('error', reject);
+        // EMFILE and the like: the one who came is refused by the system, and those who are here are not harmed.
+        this.#server.on('error', () => {});
+        resolve();
+      });
+    });
+  }
+
+  #accept(socket: Socket): void {
+    const id = this.#nextClient;
+    this.#nextClient += 1;
+    const connection = new Connection(id, socket, this.#options, () => this.#connections.delete(id));
+    this.#connections.set(id, connection);
+    if (this.#refusal !== undefined) connection.sayGoodbye(this.#refusal.reason, this.#refusal.detail);
+  }
+}
+
+class Connection {
+  /** Resolves when all that was written is on its way, or nobody is there to read it. */
+  readonly emptied: Promise<void>;
+  readonly #id: ClientId;
+  readonly #socket: Socket;
+  readonly #options: ListenerOptions;
+  readonly #reader = new FrameReader();
+  #state: 'new' | 'greeted' | 'leaving' = 'new';
+  #wasConnected = false;
+  #isBlocked = false;
+
+  constructor(id: ClientId, socket: Socket, options: ListenerOptions, forget: () => void) {
+    this.#id = id;
+    this.#socket = socket;
+    this.#options = options;
+    this.emptied = new Promise((resolve) => {
+      socket.once('close', () => {
+        forget();
+        resolve();
+        if (this.#wasConnected) options.events.gone(id);
+      });
+    });
+    // ECONNRESET, EPIPE: 'close' follows.
+    socket.on('error', () => {});
+    socket.on('data', (chunk: Buffer) => this.#read(chunk));
+    socket.on('drain', () => this.#drained());
+  }
+
+  write(frame: Buffer): void {
+    if (this.#state === 'leaving') return;
+    this.#socket.write(frame);
+    if (this.#socket.writableLength > BLOCKED_BYTES && !this.#isBlocked) {
+      this.#isBlocked = true;
+      this.#options.events.blocked(this.#id);
+    }
+    if (this.#socket.writableLength > DEAF_BYTES) this.#socket.pause();
+  }
+
+  sayGoodbye(reason: GoodbyeReason, refusal: GoodbyeDetail): void {
+    if (this.#state === 'leaving') return;
+    this.#state = 'leaving';
+    this.#socket.end(encodeFrame({ type: 'goodbye', reason, refusal }));
+    // What it goes on saying is not heard, but must be read for its end to be seen.
+    this.#socket.resume();
+  }
+
+  #read(chunk: Buffer): void {
+    if (this.#state === 'leaving') return;
+    try {
+      this.#reader.push(chunk);
+      for (let frame = this.#reader.next(); frame !== undefined; frame = this.#reader.next()) {
+        const { message, attachments } = parseClientMessage(frame);
+        this.#understand(message, attachments);
+        if (this.#isLeaving()) return;
+      }
+    } catch (error) {
+      const { code, message, detail, hint } = error as GoodbyeDetail & { code: string };
+      const refusal: GoodbyeDetail = {
+        code: code ?? 'ERR_BAD_MESSAGE',
+        message,
+        ...(detail === undefined ? {} : { detail }),
+        ...(hint === undefined ? {} : { hint }),
+      };
+      this.#options.events.expelled(this.#id, refusal);
+      this.sayGoodbye('protocolViolation', refusal);
+    }
+  }
+
+  #understand(message: ClientMessage, attachments: readonly Uint8Array[]): void {
+    if (message.type === 'hello') return this.#greet(message);
+    if (this.#state === 'new') throw violation('the first message must be hello', `it was ${message.type}`);
+    this.#options.events.asked(this.#id, message, attachments);
+  }
+
+  #greet(hello: Extract<ClientMessage, { type: 'hello' }>): void {
+    if (this.#state !== 'new') throw violation('hello was said before', 'a connection has one');
+    const { introduction, epoch, directory, events } = this.#options;
+    const mismatch = whyNotServed(introduction, hello);
+    if (mismatch !== undefined) {
+      events.expelled(this.#id, mismatch);
+      return this.sayGoodbye('protocolMismatch', mismatch);
+    }
+    this.#state = 'greeted';
+    this.#wasConnected = true;
+    this.write(encodeFrame({ type: 'welcome', epoch, directory, ...introduction }));
+    events.connected(this.#id, hello);
+  }
+
+  #drained(): void {
+    this.#socket.resume();
+    if (!this.#isBlocked) return;
+    this.#isBlocked = false;
+    if (this.#state !== 'leaving') this.#options.events.drained(this.#id);
+  }
+
+  #isLeaving(): boolean {
+    return this.#state === 'leaving';
+  }
+}
+
+function violation(message: string, detail: string): GoodbyeDetail {
+  return { code: 'ERR_BAD_MESSAGE', message, detail, hint: 'use the client library' };
+}
+
+/**
+ * A daemon outlives the update of the package under it, so clients one minor version older or newer are served as long
+ * as the protocol is the same.
+ */
+function whyNotServed(own: Introduction, other: Introduction): GoodbyeDetail | undefined {
+  const [ownMajor, ownMinor] = own.package.split('.').map(Number);
+  const [otherMajor, otherMinor] = other.package.split('.').map(Number);
+  const near = ownMajor === otherMajor && Math.abs((ownMinor ?? 0) - (otherMinor ?? 0)) <= 1;
+  if (own.protocol === other.protocol && near) return undefined;
+  return {
+    code: 'ERR_PROTOCOL_MISMATCH',
+    message: 'the postmaster and this client are of versions that do not fit',
+    detail:
+      `postmaster: bgworker ${own.package} (protocol ${own.protocol}) in ${own.path}, process ${own.pid}; ` +
+      `client: bgworker ${other.package} (protocol ${other.protocol}) in ${other.path}, process ${other.pid}`,
+    hint: 'restart the postmaster so that both are the same version',
+  };
+}

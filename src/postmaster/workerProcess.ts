@@ -1,0 +1,235 @@
+/**
+ * One process of one attempt: made, told what to do, listened to, and buried. It turns what the operating system and
+ * the worker say into facts for the core, and decides nothing.
+ *
+ * - The guardian is told of the process group before the job is written, so no worker ever does anything that would
+ *   survive us.
+ * - A process is over when its death was reported and then its channel and its output were read until the kernel holds
+ *   no more; a grandchild that keeps the pipes open does not delay that. What is left of its process group is killed.
+ * - A channel that ends while the process lives is a fact of its own. While the process is dying the kernel closes its
+ *   descriptors before it reports the death, so its flags are looked at first.
+ *
+ * Model: do_start_bgworker, StartBackgroundWorker and CleanupBackgroundWorker in postmaster.c.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { readFileSync, rmSync, statSync } from 'node:fs';
+import { Socket } from 'node:net';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import type { AttemptKey, BackgroundWorker, ExitFacts, Saying } from '../core/index.js';
+import {
+  decodeSaying,
+  encodeFrame,
+  encodeJob,
+  FrameReader,
+  type OrderMessage,
+  parseWorkerMessage,
+  type WorkerMessage,
+} from '../protocol/index.js';
+import { type Forwarding, readToQuiet, WorkerOutput } from './output.js';
+
+export interface WorkerPlace {
+  readonly epoch: string;
+  readonly directory: string;
+  /** The worker's main file. */
+  readonly mainPath: string;
+  readonly nodePath: string;
+  readonly execArgv: readonly string[];
+  readonly stdin: 'ignore' | 'inherit';
+}
+
+export interface WorkerListener {
+  forked(pid: number): void;
+  spawnFailed(errno: string, what: string): void;
+  /** Everything it says but the words of its end. */
+  heard(message: Exclude<WorkerMessage, { type: 'said' }>, attachments: readonly Uint8Array[]): void;
+  said(saying: Saying): void;
+  /** It said something that is no message: it cannot be understood any more. */
+  babbled(error: Error): void;
+  channelLost(): void;
+  exited(facts: ExitFacts): void;
+}
+
+export class WorkerProcess {
+  readonly #attempt: AttemptKey;
+  readonly #worker: BackgroundWorker;
+  readonly #place: WorkerPlace;
+  readonly #listener: WorkerListener;
+  readonly #reader = new FrameReader();
+  #child: ChildProcess | undefined;
+  #output: WorkerOutput | undefined;
+  #orders: Socket | undefined;
+  #state: 'alive' | 'dying' | 'gone' = 'alive';
+  #isUnderstood = true;
+
+  constructor(attempt: AttemptKey, worker: BackgroundWorker, place: WorkerPlace, listener: WorkerListener) {
+    this.#attempt = attempt;
+    this.#worker = worker;
+    this.#place = place;
+    this.#listener = listener;
+  }
+
+  start(forwarding: Forwarding): void {
+    let child: ChildProcess;
+    try {
+      child = this.#spawn();
+    } catch (error) {
+      // Node throws what it does not expect of the system (E2BIG, ENOMEM) and emits the rest.
+      return this.#listener.spawnFailed(errnoOf(error), whatFailed(this.#worker, this.#place.nodePath, error));
+    }
+    child.once('error', (error) => {
+      if (child.pid === undefined) {
+        this.#listener.spawnFailed(errnoOf(error), whatFailed(this.#worker, this.#place.nodePath, error));
+      }
+    });
+    const { pid, stdout, stderr } = child;
+    const [, , , words, orders] = child.stdio;
+    if (pid === undefined || stdout === null || stderr === null) return;
+    if (!(words instanceof Socket) || !(orders instanceof Socket)) return;
+    this.#child = child;
+    this.#orders = orders;
+    this.#output = new WorkerOutput({ stdout, stderr, forwarding });
+    child.once('exit', (code, signal) => void this.#bury(pid, words, code, signal));
+    // EPIPE when it is dead: 'exit' is about to say so.
+    orders.on('error', () => {});
+    words.on('error', () => {});
+    words.on('data', (chunk: Buffer) => this.#hear(chunk));
+    words.once('end', () => this.#wordsEnded(pid));
+    this.#listener.forked(pid);
+  }
+
+  giveJob(): void {
+    const { slot, generation, attempt } = this.#attempt;
+    const { epoch, directory } = this.#place;
+    const handle = { epoch, slot, generation };
+    this.#orders?.write(encodeJob({ type: 'job', handle, attempt, worker: this.#worker, directory }));
+  }
+
+  order(message: OrderMessage, attachments: readonly Uint8Array[] = []): void {
+    if (this.#state !== 'gone') this.#orders?.write(encodeFrame(message, attachments));
+  }
+
+  signal(signal: 'SIGTERM' | 'SIGHUP'): void {
+    if (this.#state === 'alive') this.#child?.kill(signal);
+  }
+
+  /** The whole process group. */
+  kill(): void {
+    if (this.#state === 'alive' && this.#child?.pid !== undefined) killGroup(this.#child.pid);
+  }
+
+  #spawn(): ChildProcess {
+    const { nodePath, execArgv, mainPath, epoch, directory, stdin } = this.#place;
+    const { cwd, env, resourceLimits, attach } = this.#worker;
+    const { BGWORKER_ROLE: _role, BGWORKER_DIR: _directory, ...inherited } = process.env;
+    const heap = resourceLimits.maxOldSpaceMb;
+    const flags = [...execArgv, ...this.#worker.execArgv];
+    if (heap !== null) flags.push(`--max-old-space-size=${heap}`);
+    return spawn(this.#worker.nodePath ?? nodePath, [...flags, mainPath], {
+      cwd,
+      detached: true,
+      stdio: [stdin, 'pipe', 'pipe', 'pipe', 'pipe'],
+      env: {
+        ...inherited,
+        ...(attach ? { BGWORKER_DIR: directory } : {}),
+        ...env,
+        BGWORKER_EPOCH: epoch,
+        BGWORKER_ROLE: 'worker',
+      },
+    });
+  }
+
+  #hear(chunk: Buffer): void {
+    if (!this.#isUnderstood) return;
+    try {
+      this.#reader.push(chunk);
+      for (let frame = this.#reader.next(); frame !== undefined; frame = this.#reader.next()) {
+        const { message, attachments } = parseWorkerMessage(frame);
+        if (message.type === 'said') this.#listener.said(decodeSaying(message.saying, attachments));
+        else this.#listener.heard(message, attachments);
+      }
+    } catch (error) {
+      this.#isUnderstood = false;
+      this.#listener.babbled(error as Error);
+    }
+  }
+
+  #wordsEnded(pid: number): void {
+    if (this.#state === 'alive' && !isExiting(pid)) this.#listener.channelLost();
+  }
+
+  async #bury(pid: number, words: Readable, code: number | null, signal: string | null): Promise<void> {
+    this.#state = 'dying';
+    killGroup(pid);
+    await Promise.all([readToQuiet(words), this.#output?.drained()]);
+    this.#state = 'gone';
+    const output = (this.#output?.tail() ?? []).map((part) => part.text).join('');
+    const outOfMemory = code !== 0 && this.#ranOutOfMemory();
+    this.#output?.close();
+    words.destroy();
+    this.#orders?.destroy();
+    this.#listener.exited({ code, signal, output, outOfMemory });
+  }
+
+  /** Whether Node left a report that says so; standard error can say anything. */
+  #ranOutOfMemory(): boolean {
+    const { slot, generation, attempt } = this.#attempt;
+    const report = join(this.#place.directory, 'reports', `${slot}-${generation}-${attempt}.json`);
+    try {
+      const text = readFileSync(report, 'latin1');
+      rmSync(report, { force: true });
+      return /"trigger":\s*"OOMError"/.test(text.slice(0, 4096));
+    } catch {
+      return false;
+    }
+  }
+}
+
+/** Kills what is left of a worker's process group. */
+function killGroup(leader: number): void {
+  try {
+    process.kill(-leader, 'SIGKILL');
+  } catch {
+    // ESRCH: nobody is left, which is what was wanted.
+  }
+}
+
+const PF_EXITING = 4;
+
+/** Whether the kernel has begun to end this process, or it is a zombie already. */
+function isExiting(pid: number): boolean {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return fields[0] === 'Z' || fields[0] === 'X' || (Number(fields[6]) & PF_EXITING) !== 0;
+  } catch {
+    return true;
+  }
+}
+
+function errnoOf(error: unknown): string {
+  const { code } = error as { code?: unknown };
+  return typeof code === 'string' ? code : 'UNKNOWN';
+}
+
+/** The system says ENOENT for a missing executable and for a missing working directory alike. */
+function whatFailed(worker: BackgroundWorker, defaultNodePath: string, error: unknown): string {
+  const nodePath = worker.nodePath ?? defaultNodePath;
+  const code = errnoOf(error);
+  if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'EACCES') {
+    const directory = statSync(worker.cwd, { throwIfNoEntry: false });
+    if (directory?.isDirectory() !== true) return `enter the working directory ${worker.cwd}`;
+    return `execute ${nodePath}`;
+  }
+  return `make a process for ${nodePath}`;
+}
+
+/** Bytes of memory a process holds, as the kernel counts them; undefined when it is gone. */
+export function residentBytes(pid: number): number | undefined {
+  try {
+    const kilobytes = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1];
+    return kilobytes === undefined ? undefined : Number(kilobytes) * 1024;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,147 @@
+/**
+ * What travels beside the header: the argument of a worker and the result of its run, bytes that a JSON header cannot
+ * say and nobody on the way looks at. Each pair of functions here is the one way to send such a message and the one
+ * way to take it apart, for both sides.
+ *
+ * An encoder takes the message as the rest of the code knows it, bytes in place, and gives the frame. A decoder takes a
+ * message that schema.ts has let through, with its attachments, and puts the bytes back.
+ *
+ * Bytes that are kept must not keep more than themselves: a result of ten bytes is cut from a chunk of 64 KiB, which
+ * would live as long as the result. What is small beside the chunk it lies in is copied out of it.
+ */
+import { assert } from '../base/index.js';
+import type { BackgroundWorker, Saying, WorkerResult, WorkerStatus } from '../core/index.js';
+import { encodeFrame } from './frame.js';
+import type {
+  ClientMessage,
+  EmbeddedMessage,
+  OrderMessage,
+  PostmasterMessage,
+  WireSaying,
+  WireStatus,
+  WorkerMessage,
+} from './message.js';
+
+export type RegisterMessage = Extract<ClientMessage, { type: 'register' }>;
+export type JobMessage = Extract<OrderMessage, { type: 'job' }>;
+export type SaidMessage = Extract<WorkerMessage, { type: 'said' }>;
+
+/** The message a status is told in: everything of it but `now` and the status. */
+export type StatusEnvelope =
+  | { readonly type: 'registered'; readonly request: number; readonly existing: boolean }
+  | { readonly type: 'status'; readonly request: number }
+  | { readonly type: 'notify' };
+
+export function encodeRegister(message: RegisterMessage): Buffer {
+  return encodeWithArgument(message);
+}
+
+/** The message with the argument's bytes in place. */
+export function decodeRegister(message: RegisterMessage, attachments: readonly Uint8Array[]): RegisterMessage {
+  return { ...message, worker: withArgument(message.worker, attachments[0]) };
+}
+
+export function encodeJob(message: JobMessage): Buffer {
+  return encodeWithArgument(message);
+}
+
+/** The message with the argument's bytes in place. */
+export function decodeJob(message: JobMessage, attachments: readonly Uint8Array[]): JobMessage {
+  return { ...message, worker: withArgument(message.worker, attachments[0]) };
+}
+
+/** `now` is the postmaster's monotonic clock at sending. The same frame may go to any number of clients. */
+export function encodeStatus(status: WorkerStatus, now: number, envelope: StatusEnvelope): Buffer {
+  const { result, ...rest } = status;
+  const wire: WireStatus = { ...rest, result: wireResult(result) };
+  const message: PostmasterMessage = { ...envelope, now, status: wire };
+  return encodeFrame(message, resultAttachments(result));
+}
+
+export function decodeStatus(wire: WireStatus, attachments: readonly Uint8Array[]): WorkerStatus {
+  const { result, ...rest } = wire;
+  return { ...rest, result: liveResult(result, attachments[0]) };
+}
+
+export function encodeSaying(saying: Saying): Buffer {
+  if (saying.word !== 'returned') return encodeFrame({ type: 'said', saying });
+  const said: WireSaying = { ...saying, result: wireResult(saying.result) };
+  return encodeFrame({ type: 'said', saying: said }, resultAttachments(saying.result));
+}
+
+export function decodeSaying(saying: WireSaying, attachments: readonly Uint8Array[]): Saying {
+  if (saying.word !== 'returned') return saying;
+  return { ...saying, result: liveResult(saying.result, attachments[0]) };
+}
+
+/** Of the settings this knows only the workers they name; the bytes of those workers' arguments are attachments, in order. */
+export interface SettingsWithWorkers {
+  readonly workers?: readonly BackgroundWorker[];
+  readonly [setting: string]: unknown;
+}
+
+export function encodeSettings(settings: SettingsWithWorkers): Buffer {
+  const attachments: Uint8Array[] = [];
+  const workers = settings.workers?.map((worker) => {
+    if (worker.mainArg.kind === 'bytes') attachments.push(worker.mainArg.bytes);
+    return withoutBytes(worker);
+  });
+  const message: EmbeddedMessage = {
+    type: 'settings',
+    settings: workers === undefined ? settings : { ...settings, workers },
+  };
+  return encodeFrame(message, attachments);
+}
+
+/** Gives the settings as they were; what they are is for the postmaster to check. */
+export function decodeSettings(settings: unknown, attachments: readonly Uint8Array[]): unknown {
+  if (attachments.length === 0 || typeof settings !== 'object' || settings === null) return settings;
+  const { workers } = settings as { readonly workers?: unknown };
+  if (!Array.isArray(workers)) return settings;
+  let next = 0;
+  return { ...settings, workers: workers.map((worker: unknown) => withNextArgument(worker)) };
+
+  function withNextArgument(worker: unknown): unknown {
+    const { mainArg } = (worker ?? {}) as { readonly mainArg?: { readonly kind?: unknown } | null };
+    if (mainArg?.kind !== 'bytes') return worker;
+    const bytes = attachments[next];
+    next += 1;
+    return { ...(worker as object), mainArg: { kind: 'bytes', bytes } };
+  }
+}
+
+function encodeWithArgument(message: RegisterMessage | JobMessage): Buffer {
+  const { mainArg } = message.worker;
+  if (mainArg.kind !== 'bytes') return encodeFrame(message);
+  return encodeFrame({ ...message, worker: withoutBytes(message.worker) }, [mainArg.bytes]);
+}
+
+/** The header's half of a worker. Its argument has the kind and lacks the bytes, until `withArgument`. */
+function withoutBytes(worker: BackgroundWorker): BackgroundWorker {
+  if (worker.mainArg.kind !== 'bytes') return worker;
+  return { ...worker, mainArg: { kind: 'bytes' } as BackgroundWorker['mainArg'] };
+}
+
+function withArgument(worker: BackgroundWorker, bytes: Uint8Array | undefined): BackgroundWorker {
+  if (worker.mainArg.kind !== 'bytes') return worker;
+  assert(bytes !== undefined, 'the schema counts attachments');
+  return { ...worker, mainArg: { kind: 'bytes', bytes: ownBytes(bytes) } };
+}
+
+function wireResult(result: WorkerResult | null): WireStatus['result'] {
+  return result?.state === 'bytes' ? { state: 'bytes' } : result;
+}
+
+function resultAttachments(result: WorkerResult | null): readonly Uint8Array[] {
+  return result?.state === 'bytes' ? [result.bytes] : [];
+}
+
+function liveResult(result: WireStatus['result'], bytes: Uint8Array | undefined): WorkerResult | null {
+  if (result?.state !== 'bytes') return result;
+  assert(bytes !== undefined, 'the schema counts attachments');
+  return { state: 'bytes', bytes: ownBytes(bytes) };
+}
+
+function ownBytes(bytes: Uint8Array): Uint8Array {
+  return bytes.byteLength * 2 >= bytes.buffer.byteLength ? bytes : new Uint8Array(bytes);
+}

@@ -1,0 +1,67 @@
+/**
+ * Bytes to messages and back, and nothing that knows a socket.
+ */
+export {
+  decodeJob,
+  decodeRegister,
+  decodeSaying,
+  decodeSettings,
+  decodeStatus,
+  encodeJob,
+  encodeRegister,
+  encodeSaying,
+  encodeSettings,
+  encodeStatus,
+  type JobMessage,
+  type RegisterMessage,
+  type StatusEnvelope,
+} from './attachment.js';
+export {
+  Channel,
+  type ChannelEnding,
+  type ChannelOptions,
+  type ReceiveOptions,
+  WINDOW_BYTES,
+} from './channel.js';
+export { fromErrorRecord, toErrorRecord } from './errors.js';
+export { encodeFrame, type Frame, FrameError, FrameReader, MAX_ATTACHMENT_BYTES, MAX_FRAME_BYTES } from './frame.js';
+export { introduce, PACKAGE_PATH, PACKAGE_VERSION } from './introduction.js';
+export { Latch, type LatchEvent, type LatchWaitOptions } from './latch.js';
+export { type LongTimer, startLongTimer } from './longTimer.js';
+export {
+  type AttachmentIndex,
+  type ChannelMessage,
+  type ClientMessage,
+  type EmbeddedMessage,
+  type GoodbyeDetail,
+  type GoodbyeReason,
+  type Introduction,
+  type LogLevel,
+  type Message,
+  type OrderMessage,
+  type PostmasterMessage,
+  PROTOCOL_VERSION,
+  type WireSaying,
+  type WireStatus,
+  type WorkerMessage,
+} from './message.js';
+export { clip, type PlainBudget, toPlain } from './plain.js';
+export {
+  MessageError,
+  parseClientMessage,
+  parseEmbeddedMessage,
+  parseOrderMessage,
+  parsePostmasterMessage,
+  parseWorkerMessage,
+} from './schema.js';
+export {
+  type Asker,
+  type AskOptions,
+  ClientSession,
+  type HelloMessage,
+  MAX_OUTSTANDING_REQUESTS,
+  type Reply,
+  type Telling,
+} from './session.js';
+export { deserializeValue, serializeValue } from './values.js';
+export { isWorkerValue, type ReadWorkerValue, readWorkerValue, type WorkerValue, workerBrand } from './workerValue.js';

@@ -1,0 +1,26 @@
+/**
+ * A timer without the limit of Node's own: beyond 2^31 - 1 ms (24.8 days) setTimeout fires at once. It fires once,
+ * and stopping it is safe at any moment.
+ */
+const MAX_STEP_MS = 2 ** 31 - 1;
+
+export interface LongTimer {
+  /** Safe to call twice, and after it fired. */
+  stop(): void;
+}
+
+export interface LongTimerOptions {
+  /** Does the process wait for it? Default true. */
+  readonly keepsAlive?: boolean;
+}
+
+export function startLongTimer(ms: number, fire: () => void, { keepsAlive = true }: LongTimerOptions = {}): LongTimer {
+  let timer: NodeJS.Timeout;
+  const arm = (leftMs: number): void => {
+    const stepMs = Math.min(Math.ceil(leftMs), MAX_STEP_MS);
+    timer = setTimeout(() => (leftMs > stepMs ? arm(leftMs - stepMs) : fire()), stepMs);
+    if (!keepsAlive) timer.unref();
+  };
+  arm(ms);
+  return { stop: () => clearTimeout(timer) };
+}

@@ -1,0 +1,167 @@
+/**
+ * Every message there is, in both conversations: client and postmaster over the socket, worker and postmaster over two
+ * descriptors that the worker is born with. A message is a JSON header plus attachments, bytes that nobody on the way
+ * looks at; frame.ts turns it into bytes and back, schema.ts says whether what came is one of these.
+ *
+ * An instant inside a message is on the postmaster's monotonic clock; `now` beside it is that clock at sending, so the
+ * reader can tell how long ago it was without trusting anybody's calendar.
+ */
+import type {
+  ActivityRow,
+  BackgroundWorker,
+  ErrorRecord,
+  Limits,
+  Refusal,
+  Saying,
+  ShutdownMode,
+  StopOrder,
+  WorkerHandle,
+  WorkerKey,
+  WorkerStatus,
+} from '../core/index.js';
+
+/** Raised when an older peer could misunderstand a newer one. */
+export const PROTOCOL_VERSION = 1;
+
+/** Who speaks: said first by both sides, and named in the refusal when they cannot understand each other. */
+export interface Introduction {
+  readonly protocol: number;
+  /** Version of the package and where it lies, so that a refusal can name both copies. */
+  readonly package: string;
+  readonly path: string;
+  readonly node: string;
+  readonly pid: number;
+}
+
+/** Where bytes stand: the index of an attachment of the same frame. */
+export type AttachmentIndex = number;
+
+/**
+ * Data of a channel, in both conversations. `more` says that the message goes on in the next frame; the bytes are the
+ * frame's only attachment. Nobody sends more than the other side has granted by `channelCredit`, so no one on the way
+ * ever holds more than a window of it.
+ */
+export type ChannelMessage =
+  | { readonly type: 'channelData'; readonly more: boolean }
+  | { readonly type: 'channelCredit'; readonly bytes: number }
+  /** This side will send nothing more. */
+  | { readonly type: 'channelEnd' };
+
+/** From a client. `request` numbers are the client's own and count up from 1. */
+export type ClientMessage =
+  | ({
+      readonly type: 'hello';
+      /** Random, the same for all connections of one client: part of the key of a registration. */
+      readonly session: string;
+      /** The worker this client lives in. */
+      readonly worker: WorkerKey | null;
+    } & Introduction)
+  | {
+      readonly type: 'register';
+      readonly request: number;
+      readonly key: string;
+      /** `mainArg` of kind bytes travels as attachment 0. */
+      readonly worker: BackgroundWorker;
+      readonly waitForSlot: boolean;
+    }
+  | { readonly type: 'withdraw'; readonly request: number }
+  | ({ readonly type: 'status'; readonly request: number } & WorkerKey)
+  | ({ readonly type: 'watch'; readonly request: number } & WorkerKey)
+  | ({ readonly type: 'unwatch' } & WorkerKey)
+  | { readonly type: 'watchAll'; readonly request: number }
+  | { readonly type: 'unwatchAll' }
+  | { readonly type: 'activity'; readonly request: number }
+  | ({ readonly type: 'terminate'; readonly request: number; readonly timeoutMs: number | null } & WorkerKey)
+  | ({ readonly type: 'restart'; readonly request: number } & WorkerKey)
+  | { readonly type: 'shutdown'; readonly request: number; readonly mode: ShutdownMode }
+  | { readonly type: 'reload'; readonly request: number; readonly limits: Partial<Limits> }
+  /** Asks for this side of a worker's channel; the answer is `done`, or `refused` when somebody else has it. */
+  | ({ readonly type: 'channelOpen'; readonly request: number } & WorkerKey)
+  | (ChannelMessage & WorkerKey);
+
+/** To a client. */
+export type PostmasterMessage =
+  | ({ readonly type: 'welcome'; readonly epoch: string; readonly directory: string } & Introduction)
+  /** The last message of a connection that the postmaster ends. */
+  | { readonly type: 'goodbye'; readonly reason: GoodbyeReason; readonly refusal: GoodbyeDetail }
+  | { readonly type: 'registered'; readonly request: number; readonly existing: boolean; readonly now: number; readonly status: WireStatus }
+  | { readonly type: 'refused'; readonly request: number; readonly refusal: Refusal | GoodbyeDetail }
+  | { readonly type: 'status'; readonly request: number; readonly now: number; readonly status: WireStatus }
+  | { readonly type: 'activity'; readonly request: number; readonly now: number; readonly epoch: string; readonly pid: number; readonly rows: readonly ActivityRow[] }
+  | { readonly type: 'done'; readonly request: number }
+  | { readonly type: 'notify'; readonly now: number; readonly status: WireStatus }
+  | ({ readonly type: 'progress'; readonly done: number; readonly total: number | null } & WorkerKey)
+  /**
+   * The worker's run is over, or its function is entered now: `opened` tells the client that its data will be read,
+   * `closed` that the run it spoke to is gone.
+   */
+  | ({ readonly type: 'channelClosed' } & WorkerKey)
+  | (ChannelMessage & WorkerKey);
+
+/** A status whose result, if it has bytes, travels as attachment 0. */
+export type WireStatus = Omit<WorkerStatus, 'result'> & {
+  readonly result: { readonly state: 'bytes' } | Exclude<WorkerStatus['result'], { state: 'bytes' }>;
+};
+
+export type GoodbyeReason =
+  | 'shutdown'
+  /** What came was not a message, or not one that this side may send. */
+  | 'protocolViolation'
+  /** The two sides speak different versions. */
+  | 'protocolMismatch'
+  /** New connections are refused during a shutdown. */
+  | 'shuttingDown';
+
+export interface GoodbyeDetail {
+  readonly code: string;
+  readonly message: string;
+  readonly detail?: string;
+  readonly hint?: string;
+}
+
+/** From a worker, on descriptor 3. */
+export type WorkerMessage =
+  | ({ readonly type: 'hello' } & Introduction)
+  | { readonly type: 'loading' }
+  | { readonly type: 'entered' }
+  | { readonly type: 'ready' }
+  | { readonly type: 'progress'; readonly done: number; readonly total: number | null }
+  /** The bytes of a returned result are attachment 0. */
+  | { readonly type: 'said'; readonly saying: WireSaying }
+  | { readonly type: 'log'; readonly level: LogLevel; readonly message: string; readonly fields: { readonly [name: string]: unknown } | null }
+  | ChannelMessage;
+
+export type WireSaying =
+  | Exclude<Saying, { word: 'returned' }>
+  | { readonly word: 'returned'; readonly asked: boolean; readonly result: WireStatus['result'] };
+
+export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal';
+
+/** To a worker, on descriptor 4. */
+export type OrderMessage =
+  | {
+      readonly type: 'job';
+      readonly handle: WorkerHandle;
+      readonly attempt: number;
+      /** `mainArg` of kind bytes travels as attachment 0. */
+      readonly worker: BackgroundWorker;
+      /** The postmaster's directory. */
+      readonly directory: string;
+    }
+  | { readonly type: 'terminate'; readonly order: StopOrder }
+  | { readonly type: 'reload' }
+  /** The other side of the channel is gone. */
+  | { readonly type: 'channelClosed' }
+  | ChannelMessage;
+
+/** Between the process that embeds a postmaster and the postmaster, on descriptor 3 of the latter. */
+export type EmbeddedMessage =
+  /** From the host, once. */
+  | { readonly type: 'settings'; readonly settings: unknown }
+  /** From the postmaster: it listens, or it could not start. */
+  | { readonly type: 'listening'; readonly directory: string; readonly epoch: string; readonly pid: number }
+  | { readonly type: 'failed'; readonly error: ErrorRecord & { readonly detail?: string; readonly hint?: string } }
+  /** A line for the host's own logger. */
+  | { readonly type: 'log'; readonly level: LogLevel; readonly message: string; readonly fields: { readonly [name: string]: unknown } };
+
+export type Message = ClientMessage | PostmasterMessage | WorkerMessage | OrderMessage | EmbeddedMessage;

@@ -1,0 +1,77 @@
+/**
+ * A worker as a value: what `defineWorker` gives and `run`, `launch` and `register` take. It says which module it is
+ * from; under which name that module exports it is found by looking, since nothing tells a value its own name. The
+ * types of argument and result travel with it.
+ *
+ * It is here and not with defineWorker because both sides need it: worker makes and calls it, client reads it.
+ */
+import { BgworkerError } from '../base/index.js';
+import { startLongTimer } from './longTimer.js';
+
+/** Known to every copy of the package in a process, so that a value made by one is one to another. */
+export const workerBrand: unique symbol = Symbol.for('bgworker.worker') as never;
+
+export interface WorkerValue<Arg = unknown, Result = unknown> {
+  readonly [workerBrand]: {
+    /** The URL of the module that exports it. */
+    readonly module: string;
+    /** What it is in its own process; the first parameter is the worker's context. */
+    readonly fn: (context: never, arg: Arg) => Result | Promise<Result>;
+  };
+}
+
+export interface ReadWorkerValue {
+  readonly module: string;
+  /** The name under which its module exports it. Fails with ERR_WORKER_NOT_EXPORTED. */
+  exportName(): Promise<string>;
+}
+
+export function isWorkerValue(value: unknown): value is WorkerValue<never> {
+  return typeof value === 'object' && value !== null && workerBrand in value;
+}
+
+/** Undefined for what is not a worker value. */
+export function readWorkerValue(value: unknown): ReadWorkerValue | undefined {
+  if (!isWorkerValue(value)) return undefined;
+  const { module } = value[workerBrand];
+  return { module, exportName: () => findExportName(value, module) };
+}
+
+/**
+ * How long a module that was evaluated may need to give its namespace: microseconds, or one question to a loader's
+ * thread. A module that is still being evaluated never answers a question that its own top level waits for.
+ */
+const NAMESPACE_WITHIN_MS = 2_000;
+
+async function findExportName(value: unknown, module: string): Promise<string> {
+  const namespace = await importWithin(module, NAMESPACE_WITHIN_MS);
+  if (namespace === undefined) {
+    throw notExported(
+      `${module} is still being evaluated`,
+      'move the worker to a module of its own: one that starts workers at its top level would start itself again',
+    );
+  }
+  const name = nameIn(namespace, value);
+  if (name !== undefined) return name;
+  throw notExported(`${module} exports ${Object.keys(namespace).join(', ') || 'nothing'}`, 'export it: export const …');
+}
+
+async function importWithin(module: string, withinMs: number): Promise<object | undefined> {
+  return new Promise((resolve, reject) => {
+    const timer = startLongTimer(withinMs, () => resolve(undefined));
+    import(module).then(resolve, reject).finally(() => timer.stop());
+  });
+}
+
+/** A CommonJS module's exports stand, as far as their names cannot be seen from outside, in its default export. */
+function nameIn(namespace: object, value: unknown): string | undefined {
+  for (const [name, exported] of Object.entries(namespace)) if (exported === value) return name;
+  const { default: inner } = namespace as { default?: unknown };
+  if (typeof inner !== 'object' || inner === null || isWorkerValue(inner)) return undefined;
+  for (const [name, exported] of Object.entries(inner)) if (exported === value) return name;
+  return undefined;
+}
+
+function notExported(detail: string, hint: string): BgworkerError {
+  return new BgworkerError('ERR_WORKER_NOT_EXPORTED', 'worker is not an export of its module', { detail, hint });
+}

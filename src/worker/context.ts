@@ -1,0 +1,204 @@
+/**
+ * Makes the `ctx` of a worker's function, and is what the runtime holds behind it. What each part promises stands in
+ * workerContext.ts; most parts are loaded when they are first used (parts.ts).
+ *
+ * The runtime passes on what it was told (`channelMessage`, `channelClosed`, `reload`) and asks `isWaiting` when the
+ * event loop is empty: a wait that only the postmaster can end is none that never settles.
+ */
+import { getEventListeners } from 'node:events';
+import type { Client } from '../client/index.js';
+import type { ChannelMessage, OrderMessage } from '../protocol/index.js';
+import type { Log } from './log.js';
+import { part } from './parts.js';
+import type { PeerChannel } from './peerChannel.js';
+import type { PostmasterLine } from './postmasterLine.js';
+import type { Progress } from './progress.js';
+import type { StopRequest } from './stopRequest.js';
+import type { WorkerContext, WorkerEntry } from './workerContext.js';
+import type { WorkerLatch } from './workerLatch.js';
+
+export type Job = Extract<OrderMessage, { type: 'job' }>;
+
+export class Context {
+  readonly #job: Job;
+  readonly #line: PostmasterLine;
+  readonly #stop: StopRequest;
+  readonly #reloadListeners = new Set<() => void>();
+  #log: Log | null = null;
+  #progress: Progress | null = null;
+  #latch: WorkerLatch | null = null;
+  #channel: PeerChannel | null = null;
+  #client: Promise<Client> | null = null;
+  #terminated: Promise<void> | null = null;
+  #isReady = false;
+  /** What the worker's function is given. */
+  readonly face: WorkerContext;
+
+  constructor(job: Job, line: PostmasterLine, stop: StopRequest) {
+    this.#job = job;
+    this.#line = line;
+    this.#stop = stop;
+    this.face = this.#makeFace();
+  }
+
+  channelMessage(message: ChannelMessage, bytes: Uint8Array | null): void {
+    this.#theChannel().accept(message, bytes);
+    if (message.type !== 'channelCredit') this.#theLatch().set();
+  }
+
+  /** The client is gone; the next one gets a channel of its own. */
+  channelClosed(): void {
+    const channel = this.#theChannel();
+    this.#channel = null;
+    channel.peerGone();
+    this.#theLatch().set();
+  }
+
+  reload(): void {
+    this.#theLatch().set();
+    for (const listener of this.#reloadListeners) listener();
+  }
+
+  get log(): Log {
+    this.#log ??= part('log').makeLog((message) => this.#line.tell(message));
+    return this.#log;
+  }
+
+  /** Tells what was held back. */
+  flush(): void {
+    this.#progress?.flush();
+  }
+
+  get isWaiting(): boolean {
+    return this.#latch?.isWaitedFor === true || this.#channel?.isWaitedFor === true || this.#awaitsStop();
+  }
+
+  get unsentMessages(): number {
+    return this.#channel?.unsentMessages ?? 0;
+  }
+
+  /** Whether this process has a connection of its own to the postmaster. */
+  get hasClient(): boolean {
+    return this.#client !== null;
+  }
+
+  #awaitsStop(): boolean {
+    const { signal, wasAsked } = this.#stop;
+    if (wasAsked) return false;
+    return this.#terminated !== null || getEventListeners(signal, 'abort').length > 0 || hasDependents(signal);
+  }
+
+  #makeFace(): WorkerContext {
+    const context = this;
+    const stop = this.#stop;
+    return Object.freeze({
+      entry: entryOf(this.#job),
+      get signal() {
+        return stop.heed();
+      },
+      get terminated() {
+        return context.#whenTerminated();
+      },
+      async sleep(ms: number) {
+        const signal = stop.heed();
+        return (await import('./pause.js')).sleep(ms, signal);
+      },
+      every(ms: number) {
+        const signal = stop.heed();
+        return {
+          async *[Symbol.asyncIterator]() {
+            yield* (await import('./pause.js')).every(ms, signal);
+          },
+        };
+      },
+      get latch() {
+        return context.#theLatch();
+      },
+      ready: () => this.#ready(),
+      progress: (done: number, total?: number) => this.#theProgress().report(done, total ?? null),
+      get log() {
+        return context.log;
+      },
+      get channel() {
+        return context.#theChannel();
+      },
+      get client() {
+        return context.#theClient();
+      },
+      onReload: (listener: () => void) => {
+        this.#reloadListeners.add(listener);
+        return () => void this.#reloadListeners.delete(listener);
+      },
+    });
+  }
+
+  #whenTerminated(): Promise<void> {
+    const signal = this.#stop.heed();
+    this.#terminated ??= new Promise((resolve) => {
+      if (signal.aborted) resolve();
+      else signal.addEventListener('abort', () => resolve(), { once: true });
+    });
+    return this.#terminated;
+  }
+
+  #ready(): void {
+    if (this.#isReady) return;
+    this.#isReady = true;
+    this.#line.tell({ type: 'ready' });
+  }
+
+  #theProgress(): Progress {
+    this.#progress ??= new (part('progress').Progress)((message) => this.#line.tell(message));
+    return this.#progress;
+  }
+
+  #theLatch(): WorkerLatch {
+    this.#latch ??= new (part('workerLatch').WorkerLatch)(this.#stop);
+    return this.#latch;
+  }
+
+  #theChannel(): PeerChannel {
+    this.#channel ??= new (part('peerChannel').PeerChannel)((message, bytes) =>
+      this.#line.tell(message, bytes === null ? [] : [bytes]),
+    );
+    return this.#channel;
+  }
+
+  #theClient(): Promise<Client> {
+    if (this.#client !== null) return this.#client;
+    const client = connectAs(this.#job);
+    this.#client = client;
+    // Whoever awaits it is told; whoever only looked, `{ ...ctx }`, must not die of it. The next to ask tries again.
+    client.catch(() => {
+      this.#client = null;
+    });
+    return client;
+  }
+}
+
+async function connectAs({ worker, directory, handle }: Job): Promise<Client> {
+  if (!worker.attach) {
+    const { BgworkerError } = await import('../base/index.js');
+    throw new BgworkerError('ERR_NOT_ATTACHED', 'this worker may not speak to its postmaster', {
+      detail: `${worker.name} was registered with attach: false`,
+      hint: 'register it with attach: true, if it may register workers and ask for others',
+    });
+  }
+  const { connect } = await import('../client/index.js');
+  return connect({ directory, worker: { slot: handle.slot, generation: handle.generation } });
+}
+
+function entryOf({ worker, handle, attempt }: Job): WorkerEntry {
+  const { name, type, class: className, module, functionName, restart } = worker;
+  // As formatHandle in core writes it, which would bring the whole of core into every worker's start.
+  const written = `${handle.epoch}:${handle.slot}:${handle.generation}`;
+  return Object.freeze({ name, type, class: className, module, functionName, handle: written, attempt, restart });
+}
+
+/** Signals made of this one by AbortSignal.any: Node keeps them in a field without a public name. */
+function hasDependents(signal: AbortSignal): boolean {
+  const name = Object.getOwnPropertySymbols(signal).find(({ description }) => description === 'kDependantSignals');
+  if (name === undefined) return false;
+  const dependents = (signal as unknown as Record<symbol, unknown>)[name];
+  return dependents instanceof Set && dependents.size > 0;
+}

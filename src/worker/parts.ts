@@ -1,0 +1,52 @@
+/**
+ * The parts of the runtime that many workers never use, loaded when they are first needed. A worker has its function
+ * entered after eight files of ours; all of them would make a cold start half as long again.
+ *
+ * What may wait is imported (`import()`) where it is used. Here is what must answer at once: it is loaded by
+ * `require()`, which reads ES modules too. Two things follow:
+ *
+ * - A Node that cannot do that (22.0 to 22.11) loads them before the worker's function is entered: `prepareParts`.
+ * - A module that somebody is importing at this moment cannot be required. Nobody but us imports the parts
+ *   listed here; protocol is shared with the client, so `tryProtocol` may say no, and who asks for it has another way.
+ */
+interface Parts {
+  readonly log: typeof import('./log.js');
+  readonly progress: typeof import('./progress.js');
+  readonly workerLatch: typeof import('./workerLatch.js');
+  readonly peerChannel: typeof import('./peerChannel.js');
+}
+
+const parts: { -readonly [Name in keyof Parts]?: Parts[Name] } = {};
+let protocol: typeof import('../protocol/index.js') | undefined;
+
+export async function prepareParts(): Promise<void> {
+  if ((process.features as { readonly require_module?: boolean }).require_module === true) return;
+  parts.log = await import('./log.js');
+  parts.progress = await import('./progress.js');
+  parts.workerLatch = await import('./workerLatch.js');
+  parts.peerChannel = await import('./peerChannel.js');
+  protocol = await import('../protocol/index.js');
+}
+
+export function part<Name extends keyof Parts>(name: Name): Parts[Name] {
+  const known: Parts[Name] | undefined = parts[name];
+  if (known !== undefined) return known;
+  const part = load(`./${name}.js`) as Parts[Name];
+  parts[name] = part;
+  return part;
+}
+
+/** Undefined while somebody imports it. */
+export function tryProtocol(): typeof protocol {
+  try {
+    protocol ??= load('../protocol/index.js') as NonNullable<typeof protocol>;
+  } catch {
+    // It is loaded all the same, by the one who imports it; waiting for that is `import()`.
+  }
+  return protocol;
+}
+
+function load(path: string): unknown {
+  // Not imported at the top: that alone would take longer than one of our files.
+  return process.getBuiltinModule('node:module').createRequire(import.meta.url)(path);
+}

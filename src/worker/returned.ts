@@ -1,0 +1,74 @@
+/**
+ * What happens when a worker's function has returned: its value becomes the result, and what it left open is named.
+ * A worker that returned is done (D7): servers, sockets and child processes that are still there end with the process,
+ * as the backend's do in PostgreSQL, and the log says so, since it is seldom meant.
+ */
+import { serialize } from 'node:v8';
+import type { WorkerResult } from '../core/index.js';
+import type { Context } from './context.js';
+import { countUsedStreams } from './preparation.js';
+
+/** Null for undefined: there is nothing to give. */
+export async function serializeResult(value: unknown): Promise<WorkerResult | null> {
+  if (value === undefined) return null;
+  const bytes = trySerializeSimple(value);
+  if (bytes !== undefined) return { state: 'bytes', bytes };
+  const { serializeResultChecked } = await import('./resultGate.js');
+  return serializeResultChecked(value);
+}
+
+const MAX_SIMPLE_DEPTH = 4;
+const MAX_SIMPLE_ENTRIES = 100;
+/** Surely under the limit for results, which need not be loaded then. */
+const SIMPLE_BYTES = 64 * 1024;
+
+function trySerializeSimple(value: unknown): Uint8Array | undefined {
+  try {
+    if (!isSimple(value, MAX_SIMPLE_DEPTH)) return undefined;
+    const bytes = serialize(value);
+    return bytes.byteLength <= SIMPLE_BYTES ? bytes : undefined;
+  } catch {
+    // A proxy, a getter that throws: the gate will say which.
+    return undefined;
+  }
+}
+
+/** What `v8.serialize` carries whole beyond doubt: most results. The rest is looked at by the gate of protocol/values.ts. */
+function isSimple(value: unknown, depth: number): boolean {
+  if (typeof value !== 'object') return typeof value !== 'function' && typeof value !== 'symbol';
+  if (value === null) return true;
+  if (depth === 0) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  if (prototype !== Object.prototype && prototype !== Array.prototype) return false;
+  const entries = Object.values(value);
+  return entries.length <= MAX_SIMPLE_ENTRIES && entries.every((entry) => isSimple(entry, depth - 1));
+}
+
+const NAMES: { readonly [resource: string]: string } = {
+  TCPServerWrap: 'TCP server',
+  PipeServerWrap: 'pipe server',
+  TCPSocketWrap: 'TCP socket',
+  PipeWrap: 'pipe',
+  UDPWrap: 'UDP socket',
+  ProcessWrap: 'child process',
+  Worker: 'thread',
+};
+
+export function warnOfLeftovers(context: Context): void {
+  const counts = new Map<string, number>([['pipe', -pipesOfOurs(context)]]);
+  for (const resource of process.getActiveResourcesInfo()) {
+    const name = NAMES[resource];
+    if (name !== undefined) counts.set(name, (counts.get(name) ?? 0) + 1);
+  }
+  const open = [...counts]
+    .filter(([, count]) => count > 0)
+    .map(([name, count]) => `${count} ${name}${count > 1 ? 's' : ''}`);
+  if (open.length > 0) context.log.warn('returned with something open, which ends with it', { open });
+  const unsent = context.unsentMessages;
+  if (unsent > 0) context.log.warn('returned before all messages were sent: await channel.send()', { unsent });
+}
+
+/** The streams that were used, and the connection to the postmaster. */
+function pipesOfOurs(context: Context): number {
+  return countUsedStreams() + (context.hasClient ? 1 : 0);
+}

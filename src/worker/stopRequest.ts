@@ -1,0 +1,115 @@
+/**
+ * Being asked to stop: by the postmaster, by a SIGTERM from elsewhere, or by the postmaster's death. What follows is
+ * decided once, when the first of them comes:
+ *
+ * - A worker that has taken its end into its own hands is told, by its signal: it has read `ctx.signal`, or used
+ *   something that ends with it, or listens for SIGTERM itself.
+ * - Any other ends at once, as PostgreSQL's default handler does (R-WK-3): `onUnheeded`.
+ *
+ * Who asked matters, since an end that the postmaster wanted is no failure. The postmaster writes its order before it
+ * sends SIGTERM, so when the signal arrives the order is already in the descriptor: a SIGTERM is judged a turn of the
+ * event loop later, when that has been read.
+ *
+ * SIGTERM reaches the worker's own listeners by itself. The postmaster's death does not, so a worker that listens for
+ * SIGTERM is given that event for it.
+ */
+import type { StopOrder } from '../core/index.js';
+
+/** An order of the postmaster, a signal that nobody ordered, or the postmaster's death. */
+export type StopOrigin = StopOrder | 'signal' | 'postmasterDied';
+
+/** Causes of causes are looked through so far, and no further. */
+const MAX_CAUSE_DEPTH = 8;
+
+export interface StopRequestOptions {
+  /** The worker is to end at once. */
+  readonly onUnheeded: () => void;
+  /** Resolves when orders of the postmaster are being read. */
+  readonly listen: () => Promise<void>;
+}
+
+export class StopRequest {
+  readonly #controller = new AbortController();
+  readonly #options: StopRequestOptions;
+  #isHeeded = false;
+  #state: 'none' | 'judging' | 'asked' = 'none';
+  /** The postmaster wants it, or is no longer there to want anything; perhaps after somebody else had asked. */
+  #isOrdered = false;
+
+  constructor(options: StopRequestOptions) {
+    this.#options = options;
+  }
+
+  /** The worker's signal, for the worker: looking at it counts as taking care of one's own end. */
+  heed(): AbortSignal {
+    this.#isHeeded = true;
+    return this.#controller.signal;
+  }
+
+  /** The same, for our own use. */
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  get wasAsked(): boolean {
+    return this.#state === 'asked';
+  }
+
+  get by(): 'postmaster' | 'signal' {
+    return this.#isOrdered ? 'postmaster' : 'signal';
+  }
+
+  ordered(order: StopOrder): void {
+    this.#isOrdered = true;
+    this.#ask(order, listensForSigterm());
+  }
+
+  postmasterDied(): void {
+    this.#isOrdered = true;
+    if (this.wasAsked) return;
+    const listens = listensForSigterm();
+    this.#ask('postmasterDied', listens);
+    if (listens) process.emit('SIGTERM', 'SIGTERM');
+  }
+
+  /** Called by the first listener for SIGTERM, while a listener of the worker's that serves only once is still there. */
+  signaled(): void {
+    if (this.#state !== 'none') return;
+    this.#state = 'judging';
+    const listens = listensForSigterm();
+    const judge = (): void => this.#ask('signal', listens);
+    void this.#options.listen().then(() => setImmediate(() => setImmediate(judge)));
+  }
+
+  /** Did this error come of being asked to stop: is it the signal's reason, or was it made of that? */
+  explains(error: unknown): boolean {
+    const { aborted, reason } = this.#controller.signal;
+    if (!aborted) return false;
+    let cause: unknown = error;
+    for (let depth = 0; depth < MAX_CAUSE_DEPTH; depth++) {
+      if (cause === reason) return true;
+      if (!(cause instanceof Error)) return false;
+      // Who makes an AbortError without a cause kept nothing of the reason, and there is no other reason we know of.
+      if (cause.cause === undefined) return cause.name === 'AbortError';
+      cause = cause.cause;
+    }
+    return false;
+  }
+
+  #ask(origin: StopOrigin, listens: boolean): void {
+    if (this.#state === 'asked') return;
+    this.#state = 'asked';
+    if (!this.#isHeeded && !listens && !listensForSigterm()) this.#options.onUnheeded();
+    else void this.#abort(origin);
+  }
+
+  async #abort(origin: StopOrigin): Promise<void> {
+    const { WorkerStopped } = await import('./stopped.js');
+    this.#controller.abort(new WorkerStopped(origin));
+  }
+}
+
+/** One listener is ours (main.ts). */
+function listensForSigterm(): boolean {
+  return process.listenerCount('SIGTERM') > 1;
+}

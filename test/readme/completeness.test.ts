@@ -1,0 +1,135 @@
+/**
+ * The pages that list something list all of it, and nothing that is not there: what is compared is the code itself.
+ */
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { inspect } from 'node:util';
+import ts from 'typescript';
+import * as exitCodes from '../../src/cli/exitCodes.js';
+import { completeBackgroundWorker } from '../../src/core/index.js';
+import { readSettings } from '../../src/postmaster/index.js';
+import { firstCells, headingWords, readPage, root, rowsOf } from './pages.js';
+
+test('docs/reasons.md explains every kind of stop', () => {
+  const union = declaration('src/core/stopReason.ts', 'StopCause').getText();
+  const kinds = [...union.matchAll(/readonly kind: '(\w+)'/g)].map(([, kind = '']) => kind);
+  assert.ok(kinds.length > 20);
+  assertSame(headingWords(readPage('docs/reasons.md'), '###'), kinds);
+});
+
+test('docs/registration.md lists every field of a background worker, with its default', () => {
+  const { name, module, cwd, ...others } = completeBackgroundWorker({ name: 'n', module: 'file:///m.js', cwd: '/' });
+  const rows = rowsOf(readPage('docs/registration.md'), '## Fields');
+  assertSame(rows.map(([field = '']) => unquoted(field)), Object.keys({ name, module, cwd, ...others }));
+  for (const [field = '', , shown = ''] of rows) {
+    // In words where the default depends on something else.
+    if (!/^`[^`]*`$/.test(shown)) continue;
+    const value = others[unquoted(field) as keyof typeof others];
+    assert.equal(unquoted(shown), inspect(value, { breakLength: Number.POSITIVE_INFINITY }), `default of ${field}`);
+  }
+});
+
+test('docs/postmaster.md lists every setting, with its default', () => {
+  const tree = parse('src/postmaster/settings.ts');
+  const fields = [...fieldsOf(tree, 'limitFields'), ...fieldsOf(tree, 'settingsSchema')];
+  const rows = rowsOf(readPage('docs/postmaster.md'), '## Settings');
+  // A host gives a logger; over the wire that is a yes or no.
+  assertSame(rows.map(([field = '']) => unquoted(field)), fields.map((field) => (field === 'logToHost' ? 'logger' : field)));
+  const { limits, ...rest } = readSettings({});
+  const values: Record<string, unknown> = { ...rest, ...limits };
+  for (const [field = '', , shown = ''] of rows) {
+    if (!/^`[^`]*`$/.test(shown)) continue;
+    assert.equal(unquoted(shown), inspect(values[unquoted(field)]), `default of ${field}`);
+  }
+});
+
+test('docs/errors.md explains every code that stands in the sources', () => {
+  const codes = new Set<string>();
+  for (const path of readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })) {
+    if (!path.endsWith('.ts')) continue;
+    for (const [, code = ''] of readFileSync(join(root, 'src', path), 'utf8').matchAll(/'(ERR_[A-Z_]+)'/g)) codes.add(code);
+  }
+  // Node's own, which worker/importFailure.ts looks for.
+  codes.delete('ERR_MODULE_NOT_FOUND');
+  assertSame(firstCells(readPage('docs/errors.md')), [...codes]);
+});
+
+test('docs/cli.md lists every exit code and every command', () => {
+  const page = readPage('docs/cli.md');
+  const codes = Object.values(exitCodes).filter((value) => typeof value === 'number');
+  const shown = firstCells(page, '## Exit codes').filter((text) => /^\d+$/.test(text));
+  for (const code of codes) assert.ok(shown.includes(String(code)), `${code} is not in the table`);
+  const main = readFileSync(join(root, 'src/cli/main.ts'), 'utf8');
+  const commands = [...main.matchAll(/\.command\('(\w+)'/g)].map(([, name = '']) => name);
+  assertSame(headingWords(page, '##').map((heading) => heading.split(' ')[1] ?? ''), commands);
+  for (const [, option = ''] of main.matchAll(/'(--[\w-]+)/g)) assert.ok(page.includes(option), `${option} is missing`);
+});
+
+test('docs/worker-context.md has a heading for every part of ctx', () => {
+  const headings = headingWords(readPage('docs/worker-context.md'), '###').map((text) => /^ctx\.(\w+)/.exec(text)?.[1] ?? '');
+  assertSame(headings, membersOf('src/worker/workerContext.ts', 'WorkerContext'));
+});
+
+test('docs/handle.md and docs/postmaster.md name every member of a handle and of a client', () => {
+  for (const [page, path, name] of [
+    ['docs/handle.md', 'src/client/handle.ts', 'BackgroundWorkerHandle'],
+    ['docs/postmaster.md', 'src/client/client.ts', 'Client'],
+  ] as const) {
+    const text = readPage(page);
+    for (const member of membersOf(path, name)) {
+      assert.match(text, new RegExp(`\`[^\`]*\\b${member}\\b`), `${page} does not name ${member}`);
+    }
+  }
+});
+
+test('the front page of docs leads to every page', () => {
+  const index = readPage('docs/index.md');
+  for (const name of readdirSync(join(root, 'docs'))) {
+    if (name.endsWith('.md') && name !== 'index.md') assert.ok(index.includes(`(${name}`), `${name} is not linked`);
+  }
+});
+
+function assertSame(listed: readonly string[], real: readonly string[]): void {
+  assert.deepEqual([...listed].sort(), [...real].sort());
+}
+
+function unquoted(cell: string): string {
+  return cell.replaceAll('`', '');
+}
+
+function parse(path: string): ts.SourceFile {
+  return ts.createSourceFile(path, readFileSync(join(root, path), 'utf8'), ts.ScriptTarget.Latest, true);
+}
+
+/** An interface, a class, a type or a variable at the top level of a file. */
+function declaration(path: string, name: string, tree = parse(path)): ts.Node {
+  for (const statement of tree.statements) {
+    const named = ts.isVariableStatement(statement) ? statement.declarationList.declarations : [statement as ts.DeclarationStatement];
+    for (const node of named) if (node.name?.getText() === name) return node;
+  }
+  throw new Error(`${path} has no ${name}`);
+}
+
+/** What users may write: public, with a plain name, no constructor. */
+function membersOf(path: string, name: string): string[] {
+  const node = declaration(path, name);
+  if (!ts.isInterfaceDeclaration(node) && !ts.isClassDeclaration(node)) throw new Error(`${name} has no members`);
+  const names: string[] = [];
+  for (const member of node.members) if (member.name !== undefined && ts.isIdentifier(member.name)) names.push(member.name.text);
+  return [...new Set(names)];
+}
+
+/** The fields of the first object that a variable's value is made of, spreads left out. */
+function fieldsOf(tree: ts.SourceFile, name: string): string[] {
+  const found: ts.ObjectLiteralExpression[] = [];
+  const visit = (node: ts.Node): void => {
+    if (ts.isObjectLiteralExpression(node)) found.push(node);
+    else ts.forEachChild(node, visit);
+  };
+  visit(declaration(tree.fileName, name, tree));
+  return (found[0]?.properties ?? []).flatMap((property) =>
+    ts.isPropertyAssignment(property) ? [property.name.getText()] : [],
+  );
+}
