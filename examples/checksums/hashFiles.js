@@ -5,23 +5,36 @@ import { defineWorker } from 'bgworker/worker';
 
 const BATCH = 200;
 
-export const hashFiles = defineWorker(import.meta, async (ctx, /** @type {string[]} */ paths) => {
+/** @typedef {{ paths: string[], bytes: number }} Share */
+
+export const hashFiles = defineWorker(import.meta, async (ctx, /** @type {Share} */ { paths, bytes: total }) => {
   let bytes = 0;
   let batch = [];
-  for (const [done, path] of paths.entries()) {
+  const read = (chunk) => {
+    bytes += chunk.length;
+    ctx.progress(bytes, total);
+  };
+  for (const path of paths) {
     ctx.signal.throwIfAborted();
-    const hash = createHash('sha256');
-    for await (const chunk of createReadStream(path)) {
-      hash.update(chunk);
-      bytes += chunk.length;
-    }
-    batch.push([path, hash.digest('hex')]);
-    ctx.progress(done + 1, paths.length);
-    if (batch.length === BATCH) {
-      await ctx.channel.send(batch);
-      batch = [];
-    }
+    batch.push([path, await hashFile(path, read)]);
+    if (batch.length < BATCH) continue;
+    await ctx.channel.send(batch);
+    batch = [];
   }
   await ctx.channel.send(batch);
   return { files: paths.length, bytes };
 });
+
+/** Null for a file that cannot be read: that is no reason to fail for all the others. */
+async function hashFile(path, read) {
+  const hash = createHash('sha256');
+  try {
+    for await (const chunk of createReadStream(path)) {
+      hash.update(chunk);
+      read(chunk);
+    }
+  } catch {
+    return null;
+  }
+  return hash.digest('hex');
+}

@@ -10,15 +10,16 @@ import { randomBytes } from 'node:crypto';
 import { BgworkerError, unreachable } from '../base/index.js';
 import type { BackgroundWorker, WorkerKey } from '../core/index.js';
 import { formatHandle, formatKey } from '../core/index.js';
-import type { Asker, AskOptions, ClientMessage, Reply, WireStatus } from '../protocol/index.js';
+import type { AskOptions, ClientMessage, Reply, WireStatus } from '../protocol/index.js';
 import { decodeStatus, encodeFrame, encodeRegister, introduce, Latch } from '../protocol/index.js';
+import type { Read } from './asking.js';
+import { ask, askAside } from './asking.js';
 import type { WorkerChannel } from './channel.js';
 import { ChannelTable } from './channelTable.js';
 import type { ConnectionEnd, ConnectionOwner, Greeting, News } from './connection.js';
 import { Connection } from './connection.js';
 import { rememberDeath } from './deadPostmasters.js';
 import { publishRegistration } from './diagnostics.js';
-import { errorOfRefusal } from './errors.js';
 import type { EventBuffer } from './eventBuffer.js';
 import { Subscriptions } from './subscriptions.js';
 import type { Told } from './watchedWorker.js';
@@ -40,7 +41,6 @@ export interface Registered {
 type Question = Extract<ClientMessage, { readonly request: number }>;
 /** A question as its asker knows it, before it has a number. */
 type Unnumbered<Q = Question> = Q extends Question ? Omit<Q, 'request'> : never;
-type Read<T> = (reply: Reply, attachments: readonly Uint8Array[]) => T;
 
 interface AskSettings extends AskOptions {
   /** Gives up the answer, not what was asked for. */
@@ -127,14 +127,9 @@ export class Backend implements ConnectionOwner {
   }
 
   /** Asks; `read` makes the answer while the bytes are read. A refusal rejects. */
-  ask<T>(question: Unnumbered, read: Read<T>, { signal, ...options }: AskSettings = {}): Promise<T> {
-    return this.#ask(
-      (request) => encodeFrame({ ...question, request } as Question),
-      read,
-      () => {},
-      signal,
-      options,
-    );
+  ask<T>(question: Unnumbered, read: Read<T>, settings: AskSettings = {}): Promise<T> {
+    const make = (request: number): Buffer => encodeFrame({ ...question, request } as Question);
+    return ask(this.#connection, { make, read, ...settings });
   }
 
   /**
@@ -145,19 +140,22 @@ export class Backend implements ConnectionOwner {
     this.#registrations += 1;
     const key = `${this.#session}.${this.#registrations}`;
     let isWithdrawn = false;
-    const read: Read<Registered> = (reply, attachments) => {
-      if (reply.type !== 'registered') throw unexpected(reply);
-      const watched = this.#watched(reply, attachments);
-      if (!reply.existing) publishRegistration(watched.id, worker);
-      if (isWithdrawn && !reply.existing) this.#terminateUnwanted(watched.key);
-      return { watched, existing: reply.existing };
-    };
-    const withdraw = (request: number): void => {
-      isWithdrawn = true;
-      this.#connection.withdraw(request);
-    };
-    const make = (request: number): Buffer => encodeRegister({ type: 'register', request, key, worker, waitForSlot });
-    return this.#ask(make, read, withdraw, signal, {});
+    return ask(this.#connection, {
+      make: (request) => encodeRegister({ type: 'register', request, key, worker, waitForSlot }),
+      read: (reply, attachments) => {
+        if (reply.type !== 'registered') throw unexpected(reply);
+        const watched = this.#watched(reply, attachments);
+        const { existing } = reply;
+        if (!existing) publishRegistration(watched.id, worker);
+        if (isWithdrawn && !existing) this.#terminateUnwanted(watched.key);
+        return { watched, existing };
+      },
+      signal,
+      givenUp: (request) => {
+        isWithdrawn = true;
+        this.#connection.withdraw(request);
+      },
+    });
   }
 
   /** The worker a key names, watched from now on. Rejects with `ERR_UNKNOWN_WORKER` if there was never one. */
@@ -196,13 +194,9 @@ export class Backend implements ConnectionOwner {
 
   received(news: News, attachments: readonly Uint8Array[]): void {
     switch (news.type) {
-      case 'notify': {
-        const told: Told = { status: decodeStatus(news.status, attachments), now: news.now };
-        this.#tellWatched(told);
-        this.#subscriptions.tell(told);
-        this.#latch.set();
+      case 'notify':
+        this.#notify({ status: decodeStatus(news.status, attachments), now: news.now });
         return;
-      }
       case 'progress':
         this.#workers.get(formatKey(news))?.tellProgress({ done: news.done, total: news.total });
         return;
@@ -240,78 +234,27 @@ export class Backend implements ConnectionOwner {
     for (const listener of [...this.#endListeners]) listener(end);
   }
 
-  #ask<T>(
-    make: (request: number) => Buffer,
-    read: Read<T>,
-    givenUp: (request: number) => void,
-    signal: AbortSignal | undefined,
-    options: AskOptions,
-  ): Promise<T> {
-    return new Promise((resolve, reject) => {
-      if (signal?.aborted === true) return reject(signal.reason);
-      const release = this.hold();
-      const settled = (): void => {
-        release();
-        signal?.removeEventListener('abort', aborted);
-      };
-      const aborted = (): void => {
-        settled();
-        reject(signal?.reason);
-        givenUp(number);
-      };
-      const asker: Asker = {
-        answered: (reply, attachments) => {
-          settled();
-          try {
-            if (reply.type === 'refused') throw errorOfRefusal(reply.refusal);
-            resolve(read(reply, attachments));
-          } catch (error) {
-            reject(error);
-          }
-        },
-        failed: (error) => {
-          settled();
-          reject(error);
-        },
-      };
-      signal?.addEventListener('abort', aborted, { once: true });
-      let number = 0;
-      try {
-        number = this.#connection.ask(make, asker, options);
-      } catch (error) {
-        // What was to be said is too long for a frame.
-        settled();
-        throw error;
-      }
+  /** After a lost connection: nobody waits for the answer, it is news. */
+  #askAgain(question: Extract<Unnumbered, { readonly type: 'watch' | 'status' }>): void {
+    const make = (request: number): Buffer => encodeFrame({ ...question, request });
+    askAside(this.#connection, make, (reply, attachments) => {
+      if (reply.type === 'status') this.#notify(toldIn(reply, attachments));
     });
   }
 
-  /** After a lost connection: nobody waits for the answer, it is news. Should the connection be lost again, so is this. */
-  #askAgain(question: Extract<Unnumbered, { readonly type: 'watch' | 'status' }>): void {
-    const asker: Asker = {
-      answered: (reply, attachments) => {
-        if (reply.type !== 'status') return;
-        const told = toldIn(reply, attachments);
-        this.#tellWatched(told);
-        this.#subscriptions.tell(told);
-        this.#latch.set();
-      },
-      failed: () => {},
-    };
-    this.#connection.ask((request) => encodeFrame({ ...question, request }), asker, { repeat: false });
-  }
-
   #watchAll(): void {
-    const asker: Asker = { answered: () => {}, failed: () => {} };
-    this.#connection.ask((request) => encodeFrame({ type: 'watchAll', request }), asker, { repeat: false });
+    askAside(this.#connection, (request) => encodeFrame({ type: 'watchAll', request }));
   }
 
+  /** Repeated over another connection if need be: it must not stay. */
   #terminateUnwanted({ slot, generation }: WorkerKey): void {
-    const asker: Asker = { answered: () => {}, failed: () => {} };
-    this.#connection.ask(
-      (request) => encodeFrame({ type: 'terminate', request, slot, generation, timeoutMs: null }),
-      asker,
-    );
+    this.ask({ type: 'terminate', slot, generation, timeoutMs: null }, () => {}).catch(() => {});
+  }
+
+  #notify(told: Told): void {
+    this.#tellWatched(told);
+    this.#subscriptions.tell(told);
+    this.#latch.set();
   }
 
   /** The worker a reply is about, in the table if more can be told of it. */
@@ -332,14 +275,19 @@ export class Backend implements ConnectionOwner {
   #tell(watched: WatchedWorker, reply: Reply, attachments: readonly Uint8Array[]): void {
     if (reply.type !== 'status') throw unexpected(reply);
     watched.tell(toldIn(reply, attachments));
-    if (watched.isOver) this.#workers.delete(formatKey(watched.key));
+    if (watched.isOver) this.#forget(watched);
   }
 
   #tellWatched(told: Told): void {
     const watched = this.#workers.get(formatKey(told.status));
     if (watched === undefined) return;
     watched.tell(told);
-    if (watched.isOver) this.#workers.delete(formatKey(watched.key));
+    if (watched.isOver) this.#forget(watched);
+  }
+
+  #forget({ key }: WatchedWorker): void {
+    this.#workers.delete(formatKey(key));
+    this.#channels.workerEnded(key);
   }
 
   #idOf({ slot, generation }: WorkerKey): string {

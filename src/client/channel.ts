@@ -27,6 +27,11 @@ export class WorkerChannel<In = unknown, Out = unknown> implements AsyncIterable
     this.#holdWhile = holdWhile;
   }
 
+  /** Somebody has used it, so that there is an other end to hear from. */
+  get isUsed(): boolean {
+    return this.#opening !== undefined;
+  }
+
   /**
    * Sends a value. Resolves when it is on its way, so awaiting each send is the back-pressure. A worker that has not
    * come to its function yet is given it then. Throws `ERR_NOT_SERIALIZABLE`, `ERR_CHANNEL_MESSAGE_TOO_LONG` (64 MiB),

@@ -74,6 +74,13 @@ export class ChannelTable {
     }
   }
 
+  /** The worker has had its last word. A channel in use is closed by whoever tells the last of its data. */
+  workerEnded(key: WorkerKey): void {
+    const name = formatKey(key);
+    const entry = this.#entries.get(name);
+    if (entry?.face.isUsed === false) this.#giveUp(name, entry);
+  }
+
   /** The connection is lost, and whatever was under way on any channel with it. */
   lost(): void {
     for (const [name, entry] of [...this.#entries]) this.#giveUp(name, entry);

@@ -148,7 +148,8 @@ export class Client {
         hint: 'a handle is epoch:slot:generation, as String(handle) or bgworker launch gave it',
       });
     }
-    if (isKnownDead(handle.epoch)) {
+    const isHere = handle.epoch === this.epoch && this.closed === null;
+    if (!isHere && isKnownDead(handle.epoch)) {
       return new BackgroundWorkerHandle<Result>(this.#backend, new WatchedWorker(String(text), handle, null));
     }
     if (handle.epoch !== this.epoch) {

@@ -126,21 +126,36 @@ export function completeBackgroundWorker(input: BackgroundWorkerInput): Backgrou
 
 /** Gives the first thing that is wrong with it, or undefined. */
 export function checkBackgroundWorker(worker: BackgroundWorker): Refusal | undefined {
-  for (const [field, rule] of Object.entries(RULES)) {
-    const value: unknown = worker[field as keyof BackgroundWorker];
+  for (const [field, rule] of FIELDS) {
+    const value: unknown = worker[field];
     const wanted = rule(value);
     if (wanted !== undefined) return refuse(worker, `${field} is not valid`, `${field} is ${show(value)}`, wanted);
   }
-  for (const field of Object.keys(worker)) {
-    if (!(field in RULES)) {
-      return refuse(worker, 'unknown field', `${field} is no field of a background worker`, nearest(field));
-    }
+  for (const field in worker) {
+    if (Object.hasOwn(RULES, field)) continue;
+    return refuse(worker, 'unknown field', `${field} is no field of a background worker`, nearest(field));
   }
   return checkTogether(worker);
 }
 
+const BACKOFF_RULES: Rules<RestartBackoff> = {
+  factor: number(1, 100),
+  maxMs: number(0, MAX_INTERVAL_MS),
+  jitter: number(0, 1),
+};
+
+const INTENSITY_RULES: Rules<RestartIntensity> = {
+  deaths: integer(1, 1_000),
+  periodMs: number(1, MAX_INTERVAL_MS),
+};
+
+const RESOURCE_RULES: Rules<ResourceLimits> = {
+  maxOldSpaceMb: orNull(integer(1, 1_048_576)),
+  maxRssBytes: orNull(integer(1_048_576, Number.MAX_SAFE_INTEGER)),
+};
+
 /** What each field may be by itself; the rule gives what it wants, when it does not have it. */
-const RULES: { readonly [Field in keyof BackgroundWorker]: (value: unknown) => string | undefined } = {
+const RULES: Rules<BackgroundWorker> = {
   name: text(1, MAX_NAME_LENGTH),
   type: text(0, MAX_NAME_LENGTH),
   module: (value) =>
@@ -156,11 +171,11 @@ const RULES: { readonly [Field in keyof BackgroundWorker]: (value: unknown) => s
   restartTimeMs: number(0, MAX_INTERVAL_MS),
   restartBackoff: orNull((value) => {
     if (!isRecord(value)) return 'give { factor, maxMs, jitter }';
-    return first(value, { factor: number(1, 100), maxMs: number(0, MAX_INTERVAL_MS), jitter: number(0, 1) });
+    return first(value, BACKOFF_RULES);
   }),
   restartIntensity: orNull((value) => {
     if (!isRecord(value)) return 'give { deaths, periodMs }, or null for no limit';
-    return first(value, { deaths: integer(1, 1_000), periodMs: number(1, MAX_INTERVAL_MS) });
+    return first(value, INTENSITY_RULES);
   }),
   crashGroup: orNull(text(1, MAX_NAME_LENGTH)),
   lifetime: oneOf('postmaster', 'client'),
@@ -181,15 +196,14 @@ const RULES: { readonly [Field in keyof BackgroundWorker]: (value: unknown) => s
   output: orNull(oneOf('inherit', 'raw', 'log', 'ignore')),
   resourceLimits: (value) => {
     if (!isRecord(value)) return 'give { maxOldSpaceMb, maxRssBytes }';
-    return first(value, {
-      maxOldSpaceMb: orNull(integer(1, 1_048_576)),
-      maxRssBytes: orNull(integer(1_048_576, Number.MAX_SAFE_INTEGER)),
-    });
+    return first(value, RESOURCE_RULES);
   },
   attach: (value) => (typeof value === 'boolean' ? undefined : 'give true or false'),
   nice: integer(-20, 19),
   notifyPid: orNull(integer(2, 2 ** 31 - 1)),
 };
+
+const FIELDS = Object.entries(RULES) as readonly (readonly [keyof BackgroundWorker, Rule])[];
 
 /** What fields may not be together. */
 function checkTogether(worker: BackgroundWorker): Refusal | undefined {
@@ -226,6 +240,7 @@ function refuse(worker: BackgroundWorker, problem: string, detail: string, hint:
 }
 
 type Rule = (value: unknown) => string | undefined;
+type Rules<T> = { readonly [Field in keyof T]: Rule };
 
 function text(minLength: number, maxLength: number): Rule {
   return (value) =>
@@ -271,12 +286,12 @@ function list(rule: Rule, what: string): Rule {
 
 /** A record with exactly these fields. */
 function first(value: Record<string, unknown>, rules: { readonly [field: string]: Rule }): string | undefined {
-  for (const [field, rule] of Object.entries(rules)) {
-    const wanted = rule(value[field]);
+  for (const field in rules) {
+    const wanted = rules[field]?.(value[field]);
     if (wanted !== undefined) return `${field}: ${wanted}`;
   }
-  for (const field of Object.keys(value)) {
-    if (!(field in rules)) return `${field} is unknown; it has ${Object.keys(rules).join(', ')}`;
+  for (const field in value) {
+    if (!Object.hasOwn(rules, field)) return `${field} is unknown; it has ${Object.keys(rules).join(', ')}`;
   }
   return undefined;
 }
@@ -285,9 +300,13 @@ function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/** Never throws, whatever it is shown, and does not say much of what is big. */
 function show(value: unknown): string {
-  const shown = typeof value === 'bigint' || value === undefined ? String(value) : JSON.stringify(value);
-  return shown === undefined ? typeof value : shown.length > 100 ? `${shown.slice(0, 100)}…` : shown;
+  if (typeof value === 'bigint' || typeof value === 'number' || value === undefined) return String(value);
+  if (isRecord(value)) return `an object with ${Object.keys(value).slice(0, 10).join(', ') || 'no fields'}`;
+  if (Array.isArray(value)) return `a list of ${value.length}`;
+  const shown = JSON.stringify(value) ?? typeof value;
+  return shown.length > 100 ? `${shown.slice(0, 100)}…` : shown;
 }
 
 function nearest(field: string): string {

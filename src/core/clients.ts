@@ -7,9 +7,10 @@ import type { ClientEvent, ClientId } from './event.js';
 import { refuse, reply, unknownWorker } from './notification.js';
 import { PersistentMap } from './persistentMap.js';
 import { watchedBy } from './registration.js';
-import { stopEverything } from './shutdown.js';
-import { type Draft, putTenant, tenantOf, tenants } from './state.js';
-import { stopWorker } from './stopping.js';
+import { mayShutDown, stopEverything } from './shutdown.js';
+import { changeTenant, type Draft, putTenant, type Run, tenantOf, tenants } from './state.js';
+import { isLeaving, stopWorker } from './stopping.js';
+import type { ShutdownMode } from './stopReason.js';
 import type { WorkerKey } from './workerHandle.js';
 
 export function clientConnected(draft: Draft, id: ClientId, worker: WorkerKey | null): void {
@@ -21,23 +22,36 @@ export function clientGone(draft: Draft, id: ClientId): void {
   draft.clients = draft.clients.delete(id);
   draft.watchingAll = draft.watchingAll.filter((other) => other !== id);
   draft.waiting = draft.waiting.filter((asked) => asked.client !== id);
-  for (const tenant of [...tenants(draft)]) {
-    if (!tenant.watchers.includes(id) && tenant.registrant !== id) continue;
-    const registrant = tenant.registrant === id ? null : tenant.registrant;
+  const concerned = [...tenants(draft)].filter(({ watchers, registrant }) => registrant === id || watchers.includes(id));
+  const tied: WorkerKey[] = [];
+  for (const tenant of concerned) {
     const watchers = tenant.watchers.filter((other) => other !== id);
-    const left = { ...tenant, registrant, watchers };
-    putTenant(draft, left);
-    if (tenant.registrant === id && tenant.worker.lifetime === 'client') {
-      stopWorker(draft, left, { why: 'clientGone' }, tenant.worker.terminateTimeoutMs, true);
-    }
+    const registrant = tenant.registrant === id ? null : tenant.registrant;
+    putTenant(draft, changeTenant(tenant, { watchers, registrant }));
+    if (tenant.registrant === id && tenant.worker.lifetime === 'client') tied.push(tenant);
   }
-  if (draft.shutdown.state === 'waitingForClients') endSmartWait(draft);
+  // Only then: the end of one can start another, or tell others, and this client is to be nowhere by then.
+  for (const key of tied) {
+    const tenant = tenantOf(draft, key);
+    if (tenant === undefined) continue;
+    stopWorker(draft, tenant, { why: 'clientGone' }, tenant.worker.terminateTimeoutMs, 'nothing');
+  }
+  endSmartWait(draft);
+}
+
+/** A mode can only be raised (R-SM-10). */
+export function requestShutdown(draft: Draft, mode: ShutdownMode, graceMs: number | null): void {
+  if (!mayShutDown(draft, mode)) return;
+  if (mode !== 'smart' || draft.shutdown.state === 'stopping') return stopEverything(draft, mode, graceMs);
+  draft.shutdown = { state: 'waitingForClients', graceMs };
+  endSmartWait(draft);
 }
 
 /** Smart shutdown waits for clients, not for workers and the clients that live in them (R-SM-12). */
 export function endSmartWait(draft: Draft): void {
+  if (draft.shutdown.state !== 'waitingForClients') return;
   for (const [, client] of draft.clients.entries()) if (client.worker === null) return;
-  stopEverything(draft, 'smart', null);
+  stopEverything(draft, 'smart', draft.shutdown.graceMs);
 }
 
 type Asked<Type extends ClientEvent['type']> = Extract<ClientEvent, { type: Type }>;
@@ -59,7 +73,7 @@ export function watch(draft: Draft, asked: Asked<'watchRequested'>): void {
 export function endWatch(draft: Draft, client: ClientId, key: WorkerKey): void {
   const tenant = tenantOf(draft, key);
   if (tenant === undefined) return;
-  putTenant(draft, { ...tenant, watchers: tenant.watchers.filter((other) => other !== client) });
+  putTenant(draft, changeTenant(tenant, { watchers: tenant.watchers.filter((other) => other !== client) }));
 }
 
 export function watchAll(draft: Draft, asked: Asked<'watchAllRequested'>): void {
@@ -82,14 +96,13 @@ export function terminate(draft: Draft, asked: Asked<'terminationRequested'>): v
   }
   const timeoutMs = asked.timeoutMs ?? tenant.worker.terminateTimeoutMs;
   reply(draft, asked, { answer: 'status', status: statusOf(tenant) });
-  stopWorker(draft, tenant, { why: 'terminate' }, timeoutMs, true);
+  stopWorker(draft, tenant, { why: 'terminate' }, timeoutMs, 'nothing');
 }
 
-/** One that runs is stopped and started again; one that rests is started now. It counts as no failure. */
+/** One that runs is stopped and started again; one that rests is started now. It counts as no failure, nor do older ones. */
 export function restart(draft: Draft, asked: Asked<'restartRequested'>): void {
   const tenant = tenantOf(draft, asked);
-  const leaving = tenant !== undefined && 'stop' in tenant.run && tenant.run.stop?.final === true;
-  if (tenant === undefined || leaving) {
+  if (tenant === undefined || isLeaving(tenant)) {
     const status = statusOfKey(draft, asked);
     if (status === undefined) return refuse(draft, asked, unknownWorker(asked));
     return refuse(draft, asked, {
@@ -100,9 +113,17 @@ export function restart(draft: Draft, asked: Asked<'restartRequested'>): void {
     });
   }
   reply(draft, asked, { answer: 'status', status: statusOf(tenant) });
-  if (tenant.run.state === 'resting' && tenant.run.startAt !== null) {
-    putTenant(draft, { ...tenant, failures: [], failuresInARow: 0, run: { state: 'resting', startAt: draft.at } });
-  } else if (tenant.run.state === 'up' || tenant.run.state === 'starting') {
-    stopWorker(draft, tenant, { why: 'restart' }, tenant.worker.terminateTimeoutMs, false);
+  switch (tenant.run.state) {
+    case 'waiting':
+      return;
+    case 'resting': {
+      // One that rests for its crash group goes on doing so, and is started with it.
+      const startAt = tenant.run.startAt === null ? null : draft.at;
+      const run: Run = { state: 'resting', startAt };
+      return putTenant(draft, changeTenant(tenant, { failures: [], failuresInARow: 0, run }));
+    }
+    case 'starting':
+    case 'up':
+      return stopWorker(draft, tenant, { why: 'restart' }, tenant.worker.terminateTimeoutMs, 'startAgain');
   }
 }

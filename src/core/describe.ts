@@ -110,6 +110,7 @@ function describeRun(run: Run, at: number): string {
     case 'waiting':
       if (run.until.condition === 'early') return 'waiting for the early workers';
       if (run.until.condition === 'replaced') return 'waiting for the one it replaces';
+      if (run.until.condition === 'crashGroup') return 'waiting for its crash group';
       return 'waiting to be started';
     case 'starting':
       return 'starting';

@@ -8,7 +8,7 @@ import { tell } from './notification.js';
 import type { PersistentMap } from './persistentMap.js';
 import { settleCrashGroup, settleEarly, settleReplaced } from './startCondition.js';
 import { changeTenant, type Draft, freeSlot, type Tenant } from './state.js';
-import type { StopCause, StopReason } from './stopReason.js';
+import { type StopCause, stopReason } from './stopReason.js';
 import { removeWorker } from './workerIndex.js';
 import type { WorkerStatus } from './workerStatus.js';
 
@@ -34,8 +34,7 @@ export function endWorker(draft: Draft, tenant: Tenant): void {
 
 /** Ends a worker that has no process. It is no further death: the attempts it had have all had theirs. */
 export function endWithoutProcess(draft: Draft, tenant: Tenant, cause: StopCause): void {
-  const reason: StopReason = {
-    ...cause,
+  const reason = stopReason(cause, {
     phase: null,
     pid: null,
     code: null,
@@ -45,7 +44,7 @@ export function endWithoutProcess(draft: Draft, tenant: Tenant, cause: StopCause
     forkedAt: null,
     enteredAt: null,
     stoppedAt: draft.at,
-  };
+  });
   endWorker(draft, changeTenant(tenant, { reason }));
 }
 

@@ -4,9 +4,11 @@
  * state is checked in tests, in the simulation, and by the postmaster every thousandth transition.
  */
 import { assert } from '../base/index.js';
-import { statusOf } from './describe.js';
-import { dueAtOf, type Slot, type State, type Tenant, tenantOf, tenants } from './state.js';
-import { formatKey, isSameWorker } from './workerHandle.js';
+import { isAwaitingCrashGroup, isGroupGoingDown } from './startCondition.js';
+import { dueAtOf, type Slot, type State, type Stop, type Tenant, tenantOf, tenants } from './state.js';
+import { isLeaving } from './stopping.js';
+import { formatKey } from './workerHandle.js';
+import { hasWorker, type WorkerIndex } from './workerIndex.js';
 
 export function checkTouched(state: State, touched: readonly number[]): void {
   for (const index of touched) {
@@ -32,7 +34,9 @@ export function checkState(state: State): void {
   assert(dueAt === state.slots.dueAt, 'the tree knows the earliest due time');
   assert(used.size === state.usedByClass.size, 'only classes in use are counted');
   for (const [name, number] of used) assert(state.usedByClass.get(name) === number, `class ${name} is counted right`);
-  checkIndexes(state);
+  checkIndex(state, state.names, count);
+  checkIndex(state, state.crashGroups, [...tenants(state)].filter(({ worker }) => worker.crashGroup !== null).length);
+  checkClients(state);
   checkLastWords(state);
   checkStart(state);
 }
@@ -44,51 +48,65 @@ function checkSlot(state: State, index: number, slot: Slot): void {
     assert(slot.dueAt === Number.POSITIVE_INFINITY, 'a free slot is never due');
     return;
   }
-  assert(tenant.slot === index && tenant.generation === slot.generation, 'a tenant knows where it lives');
-  assert(slot.dueAt === dueAtOf(tenant), 'the due time of a slot is that of its tenant');
+  hold(tenant, tenant.slot === index && tenant.generation === slot.generation, 'knows where it lives');
+  hold(tenant, slot.dueAt === dueAtOf(tenant) && !Number.isNaN(slot.dueAt), 'its slot is due when it is');
   checkTenant(state, tenant);
 }
 
 function checkTenant(state: State, tenant: Tenant): void {
   const { run, worker } = tenant;
-  const key = formatKey(tenant);
-  assert(tenant.deaths <= tenant.attempts, `${key}: no more ends than attempts while it lives`);
-  assert((tenant.deaths > 0) === (tenant.reason !== null), `${key}: every end has a reason`);
+  hold(tenant, (tenant.deaths > 0) === (tenant.reason !== null), 'every end has a reason');
   const underWay = run.state === 'up' || run.state === 'starting';
-  assert(tenant.attempts - tenant.deaths === (underWay ? 1 : 0), `${key}: one attempt at a time`);
+  hold(tenant, tenant.attempts - tenant.deaths === (underWay ? 1 : 0), 'one attempt at a time');
+  hold(tenant, tenant.sequence >= tenant.deaths, 'every end was told');
   if (run.state === 'up') {
-    assert(run.pid > 0, `${key}: a process has a pid`);
-    assert((run.enteredAt !== null) === (run.phase === 'running' || run.phase === 'ready'), `${key}: entered is told`);
-    assert(run.stop === null || run.stop.killed === (run.stop.killAt === Infinity), `${key}: killed once`);
+    hold(tenant, run.pid > 0, 'a process has a pid');
+    const isEntered = run.phase === 'running' || run.phase === 'ready';
+    hold(tenant, (run.enteredAt !== null) === isEntered, 'when it was entered is known');
   }
-  if (run.state === 'waiting') assert(tenant.attempts === 0, `${key}: waiting is before the first attempt`);
-  if (run.state === 'resting') assert(tenant.attempts > 0, `${key}: resting is between attempts`);
-  if (state.shutdown.state === 'stopping') {
-    assert(underWay && run.stop?.final === true, `${key}: in a shutdown whoever is left was told to stop`);
-  }
-  assert(state.shutdown.state !== 'exited', `${key}: nobody is left behind`);
-  assert(worker.class !== 'parallel' || worker.restart === 'never', `${key}: parallel workers do not come back`);
-  for (const client of tenant.watchers) assert(state.clients.has(client), `${key}: watchers are connected`);
-  assert(tenant.registrant === null || state.clients.has(tenant.registrant), `${key}: the registrant is connected`);
-  const names = state.names.get(worker.name) ?? [];
-  assert(names.some((other) => isSameWorker(other, tenant)), `${key}: found by its name`);
-  const status = statusOf(tenant);
-  assert(!status.final && (status.status !== 'started' || status.pid !== null), `${key}: started has a pid`);
+  if (underWay && run.stop !== null) checkStop(tenant, run.stop);
+  if (run.state === 'waiting') hold(tenant, tenant.attempts === 0, 'waiting is before the first attempt');
+  if (run.state === 'resting') hold(tenant, tenant.attempts > 0, 'resting is between attempts');
+  if (state.shutdown.state === 'stopping') hold(tenant, isLeaving(tenant), 'in a shutdown all are told to stop');
+  hold(tenant, state.shutdown.state !== 'exited', 'nobody is left behind');
+  hold(tenant, worker.class !== 'parallel' || worker.restart === 'never', 'parallel workers do not come back');
+  for (const client of tenant.watchers) hold(tenant, state.clients.has(client), 'watchers are connected');
+  hold(tenant, tenant.registrant === null || state.clients.has(tenant.registrant), 'the registrant is connected');
+  hold(tenant, hasWorker(state.names, worker.name, tenant), 'it is found by its name');
+  const { crashGroup } = worker;
+  hold(tenant, crashGroup === null || hasWorker(state.crashGroups, crashGroup, tenant), 'it is found by its group');
 }
 
-function checkIndexes(state: State): void {
-  for (const index of [state.names, state.crashGroups]) {
-    for (const [name, keys] of index.entries()) {
-      assert(keys.length > 0, `${name}: no empty entries`);
-      for (const key of keys) assert(tenantOf(state, key) !== undefined, `${name}: only workers that hold a slot`);
+function checkStop(tenant: Tenant, stop: Stop): void {
+  hold(tenant, stop.killed === (stop.killAt === Number.POSITIVE_INFINITY), 'it is killed once');
+  hold(tenant, !stop.killed || tenant.run.state === 'up', 'only a process is killed');
+  hold(tenant, !stop.withGroup || tenant.worker.crashGroup !== null, 'it goes down with the group it is in');
+}
+
+/** As `assert`, of one worker; the text is made only if it is needed. */
+function hold(tenant: Tenant, condition: boolean, what: string): void {
+  if (!condition) assert(false, `${formatKey(tenant)}: ${what}`);
+}
+
+function checkIndex(state: State, index: WorkerIndex, workers: number): void {
+  let count = 0;
+  for (const [word, keys] of index.entries()) {
+    assert(keys.size > 0, `${word}: no empty entries`);
+    count += keys.size;
+    for (const [, key] of keys.entries()) {
+      assert(tenantOf(state, key) !== undefined, `${word}: only workers that hold a slot`);
     }
   }
-  for (const [old] of state.successors.entries()) {
-    const [slot = 0, generation = 0] = old.split(':').map(Number);
-    assert(tenantOf(state, { slot, generation }) !== undefined, `${old}: a successor waits for somebody`);
-  }
+  assert(count === workers, 'every worker is in the index once');
+}
+
+function checkClients(state: State): void {
   for (const client of state.watchingAll) assert(state.clients.has(client), 'who watches all is connected');
   for (const asked of state.waiting) assert(state.clients.has(asked.client), 'who waits for a slot is connected');
+  assert(state.waiting.length === 0 || state.shutdown.state !== 'stopping', 'nobody waits for a slot in a shutdown');
+  for (const [, client] of state.clients.entries()) {
+    assert(client.blocked || client.untold.size === 0, 'who is not blocked was told everything');
+  }
 }
 
 function checkLastWords(state: State): void {
@@ -96,22 +114,35 @@ function checkLastWords(state: State): void {
   assert(words.size === byKey.size && words.size === next - first, 'last words are all in order');
   assert(words.size <= state.limits.finalWordsKept, 'no more last words than are to be kept');
   let bytes = 0;
-  for (const [, word] of words.entries()) {
-    assert(word.status.final && word.status.reason !== null, 'a last word is final and says why');
-    if (word.status.result?.state === 'bytes') bytes += word.status.result.bytes.byteLength;
+  let registrations = 0;
+  for (const [, { status, registrationKey }] of words.entries()) {
+    assert(status.final && status.reason !== null, 'a last word is final and says why');
+    assert(status.attempts === status.deaths, 'with the last word every attempt has ended');
+    if (status.result?.state === 'bytes') bytes += status.result.bytes.byteLength;
+    if (registrationKey !== null) registrations += 1;
   }
   assert(bytes === state.lastWords.resultBytes, 'the bytes of results are counted right');
+  for (const tenant of tenants(state)) if (tenant.registrationKey !== null) registrations += 1;
+  assert(registrations === state.registrations.size, 'a registration is kept as long as its worker or its last word');
 }
 
 /** Nobody waits for what will not come. */
 function checkStart(state: State): void {
   for (const key of state.early) assert(tenantOf(state, key) !== undefined, 'an early worker holds its slot');
+  for (const [old] of state.successors.entries()) {
+    const [slot = 0, generation = 0] = old.split(':').map(Number);
+    assert(tenantOf(state, { slot, generation }) !== undefined, `${old}: a successor waits for somebody`);
+  }
   for (const tenant of tenants(state)) {
-    if (tenant.run.state !== 'waiting') continue;
-    const { until } = tenant.run;
-    if (until.condition === 'early') assert(state.early.length > 0, 'somebody is early');
-    if (until.condition !== 'replaced') continue;
-    assert(until.workers.length > 0, 'somebody is being replaced');
-    for (const old of until.workers) assert(tenantOf(state, old) !== undefined, 'the replaced is still there');
+    const { run, worker } = tenant;
+    if (isAwaitingCrashGroup(run)) {
+      const { crashGroup } = worker;
+      hold(tenant, crashGroup !== null && isGroupGoingDown(state, crashGroup), 'its group is going down');
+    }
+    if (run.state !== 'waiting') continue;
+    if (run.until.condition === 'early') hold(tenant, state.early.length > 0, 'somebody is early');
+    if (run.until.condition !== 'replaced') continue;
+    hold(tenant, run.until.workers.length > 0, 'somebody is being replaced');
+    for (const old of run.until.workers) hold(tenant, tenantOf(state, old) !== undefined, 'the replaced is there');
   }
 }

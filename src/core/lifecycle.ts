@@ -4,17 +4,28 @@
  *
  * Model: do_start_bgworker and CleanupBackgroundWorker in postmaster.c.
  */
-import { unreachable } from '../base/index.js';
+import { assert, unreachable } from '../base/index.js';
 import { statusOf } from './describe.js';
 import { endWorker } from './ending.js';
 import type { ExitFacts, WorkerEvent } from './event.js';
 import { type Judgement, judgeExit } from './exitJudgement.js';
 import { publish, tellProgress } from './notification.js';
 import { decideFate } from './restartPolicy.js';
-import { isGroupGoingDown, membersOf, settleCrashGroup, settleEarly } from './startCondition.js';
-import { type Draft, putTenant, type Tenant, tenantOf, type Up } from './state.js';
+import { awaitCrashGroup, isGroupGoingDown, membersOf, settleCrashGroup, settleEarly } from './startCondition.js';
+import {
+  changeTenant,
+  changeUp,
+  type Draft,
+  putTenant,
+  type Run,
+  type Stop,
+  type Tenant,
+  tenantOf,
+  type Up,
+} from './state.js';
 import { applyStop, stopWorker } from './stopping.js';
-import type { Phase, StopCause, StopReason } from './stopReason.js';
+import { type Circumstances, type Phase, type StopCause, stopReason } from './stopReason.js';
+import { isSameWorker } from './workerHandle.js';
 
 /** How often the memory of a worker with a limit is looked at. */
 export const MEASURE_EVERY_MS = 500;
@@ -98,7 +109,7 @@ function workerForked(draft: Draft, tenant: Tenant, pid: number): void {
     limitAt: worker.maxRunMs === null ? Number.POSITIVE_INFINITY : draft.at + worker.maxRunMs,
     measureAt: worker.resourceLimits.maxRssBytes === null ? Number.POSITIVE_INFINITY : draft.at + MEASURE_EVERY_MS,
   };
-  const published = publish(draft, tenant, { run });
+  const published = publish(draft, tenant, run);
   // It was asked to stop before there was anybody to ask.
   const stop = tenant.run.state === 'starting' ? tenant.run.stop : null;
   if (stop !== null) applyStop(draft, published, run, stop);
@@ -113,7 +124,7 @@ function reachPhase(draft: Draft, tenant: Tenant, run: Up, phase: Phase): void {
     return putTenant(draft, changeTenant(tenant, { run: changeUp(run, { phase }) }));
   }
   const enteredAt = run.enteredAt ?? draft.at;
-  publish(draft, tenant, { run: changeUp(run, { phase, enteredAt }) });
+  publish(draft, tenant, changeUp(run, { phase, enteredAt }));
   if (phase === 'ready' || tenant.worker.readiness === 'implicit') settleEarly(draft, tenant);
 }
 
@@ -127,11 +138,12 @@ function attemptEnded(
 ): void {
   const up = tenant.run.state === 'up' ? tenant.run : null;
   const stop = tenant.run.state === 'starting' ? tenant.run.stop : (up?.stop ?? null);
-  const result = up?.saying?.word === 'returned' && exit?.code === 0 ? up.saying.result : null;
+  const hasReturned = up?.saying?.word === 'returned' && exit?.code === 0;
   const dead = changeTenant(tenant, {
     deaths: tenant.deaths + 1,
-    reason: reasonOf(draft, tenant, judgement.cause, exit),
-    ...(result !== null && { result }),
+    reason: stopReason(judgement.cause, circumstancesOf(draft, tenant, up, exit)),
+    // That of an earlier run stays, when this one gave none.
+    result: (hasReturned ? up.saying.result : null) ?? tenant.result,
     run: { state: 'resting', startAt: null },
   });
   const lifeMs = up?.enteredAt == null ? 0 : draft.at - up.enteredAt;
@@ -164,7 +176,8 @@ function decide(
       return endWorker(draft, dead);
     case 'crashLoop': {
       const { deaths, periodMs } = fate;
-      const reason: StopReason = { ...circumstancesOf(dead), kind: 'crashLoop', deaths, periodMs, last: cause };
+      assert(dead.reason !== null, 'the dead have a reason');
+      const reason = stopReason({ kind: 'crashLoop', deaths, periodMs, last: cause }, dead.reason);
       return endWorker(draft, changeTenant(dead, { reason }));
     }
     case 'restart': {
@@ -179,7 +192,7 @@ function decide(
 /** It died and comes again. */
 function rest(draft: Draft, dead: Tenant, startAt: number | null): void {
   const { worker, watchers } = dead;
-  const status = statusOf(publish(draft, dead, { run: { state: 'resting', startAt } }));
+  const status = statusOf(publish(draft, dead, { state: 'resting', startAt }));
   draft.effects.push({ type: 'reportStop', worker, status, watched: watchers.length > 0 });
 }
 
@@ -189,4 +202,18 @@ function takeDownGroup(draft: Draft, group: string, origin: Tenant): void {
     if (isSameWorker(member, origin) || (state !== 'up' && state !== 'starting')) continue;
     stopWorker(draft, member, { why: 'crashGroup', origin: origin.worker.name }, 0, 'asPolicySays');
   }
+}
+
+function circumstancesOf(draft: Draft, tenant: Tenant, up: Up | null, exit: ExitFacts | null): Circumstances {
+  return {
+    phase: up?.phase ?? null,
+    pid: up?.pid ?? null,
+    code: exit?.code ?? null,
+    signal: exit?.signal ?? null,
+    output: exit?.output ?? '',
+    attempt: tenant.attempts,
+    forkedAt: up?.forkedAt ?? null,
+    enteredAt: up?.enteredAt ?? null,
+    stoppedAt: draft.at,
+  };
 }

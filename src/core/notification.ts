@@ -3,14 +3,16 @@
  *
  * A client whose socket takes no more is not disconnected and nothing is queued for it: what is kept is only which
  * workers it has not been told of, and when it can read again it is told their newest status. The sequence number in a
- * status says how many it missed. So the postmaster holds at most one entry for each client and worker.
+ * status says how many it missed. So the postmaster holds at most one entry for each client and worker, and of workers
+ * that are forgotten only those the client watches by themselves: who hears of every worker and reads nothing for a
+ * day is not told of those that came and went meanwhile.
  */
 import { statusOf, statusOfKey } from './describe.js';
 import type { Answer } from './effect.js';
 import type { ClientId } from './event.js';
 import { PersistentMap } from './persistentMap.js';
 import type { Refusal } from './refusal.js';
-import { type Draft, putTenant, type Tenant } from './state.js';
+import { type Client, changeTenant, type Draft, putTenant, type Run, type Tenant } from './state.js';
 import { formatKey, type WorkerKey } from './workerHandle.js';
 import type { WorkerStatus } from './workerStatus.js';
 
@@ -22,22 +24,21 @@ export function refuse(draft: Draft, asked: { client: ClientId; request: number 
   reply(draft, asked, { answer: 'refused', refusal });
 }
 
-/** Stores a change of a worker that others must hear of, and tells them. */
-export function publish(draft: Draft, changed: Tenant): void {
-  const tenant = { ...changed, sequence: changed.sequence + 1 };
+/** Stores a change that others must hear of, and tells them. Gives the worker as it is now. */
+export function publish(draft: Draft, old: Tenant, run: Run): Tenant {
+  const tenant = changeTenant(old, { sequence: old.sequence + 1, run });
   putTenant(draft, tenant);
   tell(draft, tenant, statusOf(tenant));
+  return tenant;
 }
 
 /** Tells everybody who watches a worker. The status comes apart, since that of one that ended is not derived. */
-export function tell(draft: Draft, tenant: Tenant, status: WorkerStatus): void {
-  for (const client of tenant.watchers) tellClient(draft, client, status);
+export function tell(draft: Draft, { watchers, worker }: Tenant, status: WorkerStatus): void {
+  for (const client of watchers) tellClient(draft, client, status, true);
   for (const client of draft.watchingAll) {
-    if (!tenant.watchers.includes(client)) tellClient(draft, client, status);
+    if (!watchers.includes(client)) tellClient(draft, client, status, false);
   }
-  if (tenant.worker.notifyPid !== null) {
-    draft.effects.push({ type: 'signalNotifyPid', notifyPid: tenant.worker.notifyPid });
-  }
+  if (worker.notifyPid !== null) draft.effects.push({ type: 'signalNotifyPid', notifyPid: worker.notifyPid });
 }
 
 export function tellProgress(draft: Draft, tenant: Tenant): void {
@@ -48,7 +49,7 @@ export function tellProgress(draft: Draft, tenant: Tenant): void {
   draft.effects.push({ type: 'notifyProgress', clients, slot, generation, ...progress });
 }
 
-function tellClient(draft: Draft, id: ClientId, status: WorkerStatus): void {
+function tellClient(draft: Draft, id: ClientId, status: WorkerStatus, watched: boolean): void {
   const client = draft.clients.get(id);
   if (client === undefined) return;
   if (!client.blocked) {
@@ -56,8 +57,18 @@ function tellClient(draft: Draft, id: ClientId, status: WorkerStatus): void {
     return;
   }
   const { slot, generation } = status;
-  const untold = client.untold.set(formatKey(status), { slot, generation });
-  draft.clients = draft.clients.set(id, { ...client, untold });
+  const untold = client.untold.set(formatKey(status), { slot, generation, watched });
+  const isMuch = untold.size > 2 * (draft.limits.finalWordsKept + draft.slots.used + 1);
+  draft.clients = draft.clients.set(id, { ...client, untold: isMuch ? withoutForgotten(draft, untold) : untold });
+}
+
+/** Less the workers that came and went and of which nothing is known any more, unless it waits for that very one. */
+function withoutForgotten(draft: Draft, untold: Client['untold']): Client['untold'] {
+  let rest = untold;
+  for (const [name, key] of untold.entries()) {
+    if (!key.watched && statusOfKey(draft, key)?.reason?.kind === 'forgotten') rest = rest.delete(name);
+  }
+  return rest;
 }
 
 export function clientBlocked(draft: Draft, id: ClientId): void {

@@ -42,13 +42,13 @@ export class PersistentMap<K extends string | number, V> {
   }
 
   set(key: K, value: V): PersistentMap<K, V> {
-    const grew = !this.has(key);
-    return new PersistentMap(insert(this.#root, 0, hashOf(key), key, value), this.size + (grew ? 1 : 0));
+    const size = this.has(key) ? this.size : this.size + 1;
+    return new PersistentMap(insert(this.#root, 0, hashOf(key), key, value), size);
   }
 
   delete(key: K): PersistentMap<K, V> {
-    if (!this.has(key)) return this;
-    return new PersistentMap(remove(this.#root, 0, hashOf(key), key), this.size - 1);
+    const root = remove(this.#root, 0, hashOf(key), key);
+    return root === this.#root ? this : new PersistentMap(root, this.size - 1);
   }
 
   *entries(): Generator<readonly [K, V]> {
@@ -119,8 +119,11 @@ function remove<K, V>(node: Node<K, V> | undefined, shift: number, hash: number,
   if (node === undefined) return undefined;
   if (node.kind === 'entry') return without(node, key);
   const bit = bitAt(hash, shift);
+  if ((node.mask & bit) === 0) return node;
   const at = positionOf(node.mask, bit);
-  const child = remove(node.children[at], shift + BITS, hash, key);
+  const old = node.children[at];
+  const child = remove(old, shift + BITS, hash, key);
+  if (child === old) return node;
   const children = node.children.slice();
   if (child !== undefined) {
     children[at] = child;
@@ -130,10 +133,12 @@ function remove<K, V>(node: Node<K, V> | undefined, shift: number, hash: number,
   return children.length === 0 ? undefined : { kind: 'branch', mask: node.mask & ~bit, children };
 }
 
-/** The entries of one hash, less the one with this key. */
+/** The entries of one hash, less the one with this key; the very same when it is not there. */
 function without<K, V>(entry: Entry<K, V> | undefined, key: K): Entry<K, V> | undefined {
   if (entry === undefined) return undefined;
-  return entry.key === key ? entry.next : { ...entry, next: without(entry.next, key) };
+  if (entry.key === key) return entry.next;
+  const next = without(entry.next, key);
+  return next === entry.next ? entry : { ...entry, next };
 }
 
 function* entriesOf<K, V>(node: Node<K, V>): Generator<readonly [K, V]> {

@@ -8,12 +8,13 @@
  *
  * Model: RegisterDynamicBackgroundWorker in bgworker.c.
  */
-import { checkBackgroundWorker, type BackgroundWorker } from './backgroundWorker.js';
+import { type BackgroundWorker, checkBackgroundWorker } from './backgroundWorker.js';
 import { statusOf, statusOfKey } from './describe.js';
 import type { ClientId } from './event.js';
 import { refuse, reply } from './notification.js';
 import type { Refusal } from './refusal.js';
 import {
+  changeTenant,
   type Draft,
   putTenant,
   type StartCondition,
@@ -22,8 +23,9 @@ import {
   tenants,
   type WaitingRegistration,
 } from './state.js';
-import { stopWorker } from './stopping.js';
+import { isLeaving, stopWorker } from './stopping.js';
 import { formatKey, type WorkerKey } from './workerHandle.js';
+import { addWorker, workersOf } from './workerIndex.js';
 
 export function requestRegistration(draft: Draft, asked: WaitingRegistration, waitForSlot: boolean): void {
   const already = draft.registrations.get(asked.key);
@@ -35,9 +37,11 @@ export function requestRegistration(draft: Draft, asked: WaitingRegistration, wa
   }
   const shortage = admit(draft, asked);
   if (shortage === undefined) return;
-  if (!waitForSlot || shortage.code !== 'ERR_TOO_MANY_WORKERS') return refuse(draft, asked, shortage);
+  if (!waitForSlot) return refuse(draft, asked, tooMany(draft, asked.worker, shortage));
   if (draft.waiting.length >= draft.limits.maxWaitingRegistrations) return refuse(draft, asked, tooManyWaiting(draft));
-  draft.waiting = [...draft.waiting, asked];
+  // Asked again after its connection broke, it keeps its place, behind the request that nobody may be there to hear of.
+  const place = draft.waiting.findIndex((other) => other.key === asked.key);
+  draft.waiting = draft.waiting.toSpliced(place < 0 ? draft.waiting.length : place + 1, 0, asked);
 }
 
 export const SHUTTING_DOWN: Refusal = {
@@ -48,24 +52,36 @@ export const SHUTTING_DOWN: Refusal = {
 
 /** Slots came free, or limits were raised: those who wait are served in the order they came. */
 export function serveWaiting(draft: Draft): void {
-  if (draft.waiting.length === 0) return;
-  draft.waiting = draft.waiting.filter((asked) => admit(draft, asked)?.code === 'ERR_TOO_MANY_WORKERS');
+  // To replace a worker of another class can make room for somebody who stands before.
+  for (let before = -1; before !== draft.waiting.length; ) {
+    before = draft.waiting.length;
+    draft.waiting = draft.waiting.filter((asked) => admit(draft, asked) !== undefined);
+  }
 }
 
-/** The workers that the settings name. Whoever reads the settings has checked them, and that there are slots. */
+/**
+ * The workers that the settings name. Whoever reads the settings has checked them, and that there are slots. The early
+ * ones come first, wherever they are listed, since the others wait for them.
+ */
 export function registerEarly(draft: Draft, workers: readonly BackgroundWorker[]): void {
-  for (const worker of workers) {
-    if (checkBackgroundWorker(worker) !== undefined || shortageFor(draft, worker, 0) !== undefined) continue;
-    const tenant = moveIn(draft, worker, null, null, []);
-    if (worker.startTime === 'postmasterStart') {
-      draft.early = [...draft.early, { slot: tenant.slot, generation: tenant.generation }];
+  for (const startTime of ['postmasterStart', 'afterEarly'] as const) {
+    for (const worker of workers) {
+      if (worker.startTime !== startTime || checkBackgroundWorker(worker) !== undefined) continue;
+      if (shortageFor(draft, worker, []) !== undefined) continue;
+      const { slot, generation } = moveIn(draft, worker, null, null, []);
+      if (startTime === 'postmasterStart') draft.early = [...draft.early, { slot, generation }];
     }
   }
 }
 
-/** Registers and replies; or gives the refusal and has changed nothing. */
-function admit(draft: Draft, asked: WaitingRegistration): Refusal | undefined {
+/** Registers and replies; or says what there is too little of, and has changed nothing. */
+function admit(draft: Draft, asked: WaitingRegistration): Shortage | undefined {
   const { worker } = asked;
+  const already = draft.registrations.get(asked.key);
+  if (already !== undefined) {
+    answerAgain(draft, asked, already);
+    return undefined;
+  }
   const holders = worker.ifNameTaken === null ? [] : holdersOf(draft, worker.name);
   const live = holders.filter((holder) => !isLeaving(holder));
   const [first] = live;
@@ -77,42 +93,36 @@ function admit(draft: Draft, asked: WaitingRegistration): Refusal | undefined {
     answerExisting(draft, asked, first);
     return undefined;
   }
-  const shortage = shortageFor(draft, worker, holders.length);
+  const shortage = shortageFor(draft, worker, holders);
   if (shortage !== undefined) return shortage;
   const tenant = moveIn(draft, worker, asked.client, asked.key, holders);
   reply(draft, asked, { answer: 'registered', status: statusOf(tenant), existing: false });
   for (const holder of live) {
-    const { terminateTimeoutMs } = holder.worker;
-    stopWorker(draft, holder, { why: 'terminate' }, terminateTimeoutMs, true);
+    stopWorker(draft, holder, { why: 'terminate' }, holder.worker.terminateTimeoutMs, 'nothing');
   }
   return undefined;
 }
+
+/** What there is too little of. */
+type Shortage = 'slots' | 'ofItsClass' | 'unreserved';
 
 /** `replaced`: workers that leave before it starts, so that their slots do not count. */
-function shortageFor(draft: Draft, worker: BackgroundWorker, replaced: number): Refusal | undefined {
-  const { limits } = draft;
-  const free = limits.maxWorkerProcesses - draft.slots.used + replaced;
-  if (free <= 0) {
-    return tooMany(draft, `maxWorkerProcesses is ${limits.maxWorkerProcesses} and all are in use`, 'maxWorkerProcesses');
+function shortageFor(draft: Draft, worker: BackgroundWorker, replaced: readonly Tenant[]): Shortage | undefined {
+  const { maxWorkerProcesses, classes } = draft.limits;
+  const free = maxWorkerProcesses - draft.slots.used + replaced.length;
+  if (free <= 0) return 'slots';
+  const own = classes[worker.class];
+  if (own !== undefined && usedBy(draft, worker.class, replaced) >= own.max) return 'ofItsClass';
+  let reserved = 0;
+  for (const name in classes) {
+    if (name !== worker.class) reserved += Math.max(0, (classes[name]?.reserved ?? 0) - usedBy(draft, name, replaced));
   }
-  const own = limits.classes[worker.class];
-  const used = (draft.usedByClass.get(worker.class) ?? 0) - replaced;
-  if (own !== undefined && used >= own.max) {
-    return tooMany(draft, `class ${worker.class} may use ${own.max} and does`, `classes.${worker.class}.max`);
-  }
-  const reserved = reservedForOthers(draft, worker.class);
-  if (free <= reserved) {
-    return tooMany(draft, `the last ${free} free slots are reserved for other classes than ${worker.class}`, 'classes');
-  }
-  return undefined;
+  return free <= reserved ? 'unreserved' : undefined;
 }
 
-function reservedForOthers(draft: Draft, own: string): number {
-  let reserved = 0;
-  for (const [name, limit] of Object.entries(draft.limits.classes)) {
-    if (name !== own) reserved += Math.max(0, limit.reserved - (draft.usedByClass.get(name) ?? 0));
-  }
-  return reserved;
+function usedBy(draft: Draft, name: string, replaced: readonly Tenant[]): number {
+  const used = draft.usedByClass.get(name) ?? 0;
+  return replaced.length === 0 ? used : used - replaced.filter(({ worker }) => worker.class === name).length;
 }
 
 /** Takes the lowest free slot (R-REG-34), with a generation no handle has had. */
@@ -127,7 +137,8 @@ function moveIn(
   const generation = (draft.slots.get(slot)?.generation ?? 0) + 1;
   const key: WorkerKey = { slot, generation };
   const tenant: Tenant = {
-    ...key,
+    slot,
+    generation,
     worker,
     registrationKey,
     registrant,
@@ -144,11 +155,8 @@ function moveIn(
   };
   putTenant(draft, tenant);
   draft.usedByClass = draft.usedByClass.set(worker.class, (draft.usedByClass.get(worker.class) ?? 0) + 1);
-  draft.names = draft.names.set(worker.name, [...(draft.names.get(worker.name) ?? []), key]);
-  if (worker.crashGroup !== null) {
-    const members = draft.crashGroups.get(worker.crashGroup) ?? [];
-    draft.crashGroups = draft.crashGroups.set(worker.crashGroup, [...members, key]);
-  }
+  draft.names = addWorker(draft.names, worker.name, key);
+  if (worker.crashGroup !== null) draft.crashGroups = addWorker(draft.crashGroups, worker.crashGroup, key);
   if (registrationKey !== null) draft.registrations = draft.registrations.set(registrationKey, key);
   for (const old of replaced) draft.successors = draft.successors.set(formatKey(old), key);
   return tenant;
@@ -164,39 +172,34 @@ function conditionFor(draft: Draft, worker: BackgroundWorker, replaced: readonly
 }
 
 function holdersOf(draft: Draft, name: string): readonly Tenant[] {
-  return (draft.names.get(name) ?? []).flatMap((key) => tenantOf(draft, key) ?? []);
+  return workersOf(draft.names, name).flatMap((key) => tenantOf(draft, key) ?? []);
 }
 
-/** It has been told to stop for good, and only has not gone yet. */
-function isLeaving({ run }: Tenant): boolean {
-  return (run.state === 'up' || run.state === 'starting') && run.stop?.final === true;
-}
-
+/** Nothing is remembered of it: asked again, it gets whoever has the name by then. */
 function answerExisting(draft: Draft, asked: WaitingRegistration, holder: Tenant): void {
-  const watched = watchedBy(holder, asked.client);
-  putTenant(draft, watched);
-  const { slot, generation } = holder;
-  draft.registrations = draft.registrations.set(asked.key, { slot, generation });
-  reply(draft, asked, { answer: 'registered', status: statusOf(watched), existing: true });
+  putTenant(draft, watchedBy(holder, asked.client));
+  reply(draft, asked, { answer: 'registered', status: statusOf(holder), existing: true });
 }
 
+/** The connection that asks again is the one that its life may be tied to from now on. */
 function answerAgain(draft: Draft, asked: WaitingRegistration, key: WorkerKey): void {
   const tenant = tenantOf(draft, key);
   if (tenant !== undefined) {
-    const adopted = tenant.registrationKey === asked.key ? { ...tenant, registrant: asked.client } : tenant;
-    putTenant(draft, watchedBy(adopted, asked.client));
+    putTenant(draft, watchedBy(changeTenant(tenant, { registrant: asked.client }), asked.client));
   }
   const status = statusOfKey(draft, key);
   if (status !== undefined) reply(draft, asked, { answer: 'registered', status, existing: false });
 }
 
 export function watchedBy(tenant: Tenant, client: ClientId): Tenant {
-  return tenant.watchers.includes(client) ? tenant : { ...tenant, watchers: [...tenant.watchers, client] };
+  const { watchers } = tenant;
+  return watchers.includes(client) ? tenant : changeTenant(tenant, { watchers: [...watchers, client] });
 }
 
 const HOLDERS_NAMED = 5;
 
-function tooMany(draft: Draft, limit: string, setting: string): Refusal {
+function tooMany(draft: Draft, worker: BackgroundWorker, shortage: Shortage): Refusal {
+  const { limit, setting } = describeShortage(draft, worker, shortage);
   const holders: string[] = [];
   for (const tenant of tenants(draft)) {
     if (holders.length === HOLDERS_NAMED) break;
@@ -210,6 +213,31 @@ function tooMany(draft: Draft, limit: string, setting: string): Refusal {
     detail: holders.length === 0 ? limit : `${limit}; ${held}`,
     hint: `raise ${setting}, wait with waitForSlot, or end a worker that is no longer needed`,
   };
+}
+
+function describeShortage(
+  { limits, slots }: Draft,
+  worker: BackgroundWorker,
+  shortage: Shortage,
+): { readonly limit: string; readonly setting: string } {
+  const { maxWorkerProcesses, classes } = limits;
+  switch (shortage) {
+    case 'slots':
+      return {
+        limit: `maxWorkerProcesses is ${maxWorkerProcesses} and all are in use`,
+        setting: 'maxWorkerProcesses',
+      };
+    case 'ofItsClass':
+      return {
+        limit: `class ${worker.class} may use ${classes[worker.class]?.max ?? 0} and does`,
+        setting: `classes.${worker.class}.max`,
+      };
+    case 'unreserved':
+      return {
+        limit: `the last ${maxWorkerProcesses - slots.used} free slots are reserved for other classes than ${worker.class}`,
+        setting: 'maxWorkerProcesses',
+      };
+  }
 }
 
 function tooManyWaiting(draft: Draft): Refusal {

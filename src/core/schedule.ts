@@ -5,9 +5,11 @@
  *
  * At most `maxStartsPerPass` workers are started in one transition; the rest stay due, so the postmaster comes back at
  * once, but other events are served in between (R-PM-11, F-4). First come, first started: by due time, then by slot.
+ * What is due for processes that are there never waits behind starts: it is in every pass.
  */
+import { assert } from '../base/index.js';
 import { MEASURE_EVERY_MS, startWorker } from './lifecycle.js';
-import { type Draft, putTenant, type State, type Tenant, type Up } from './state.js';
+import { changeTenant, changeUp, type Draft, putTenant, type State, type Tenant, type Up } from './state.js';
 import { applyStop, stopWorker } from './stopping.js';
 
 /** A monotonic instant; Infinity when nothing will happen by the clock alone. */
@@ -16,26 +18,33 @@ export function nextWakeupAt(state: State): number {
 }
 
 export function runDue(draft: Draft): void {
+  let startsLeft = draft.limits.maxStartsPerPass;
   while (draft.slots.dueAt <= draft.at) {
     const slot = draft.slots.firstDue();
     const tenant = slot === undefined ? undefined : draft.slots.get(slot)?.tenant;
-    if (tenant == null) return;
+    assert(tenant != null, 'only a tenant is due');
     if (tenant.run.state === 'up') {
       runDueUp(draft, tenant, tenant.run);
-      continue;
+    } else {
+      if (startsLeft === 0) return runDueBehindStarts(draft);
+      startsLeft -= 1;
+      startWorker(draft, tenant);
     }
-    if (draft.startsLeft === 0) return;
-    draft.startsLeft -= 1;
-    startWorker(draft, tenant);
+  }
+}
+
+function runDueBehindStarts(draft: Draft): void {
+  for (const [, { tenant }] of draft.slots.dueBy(draft.at)) {
+    if (tenant?.run.state === 'up') runDueUp(draft, tenant, tenant.run);
   }
 }
 
 function runDueUp(draft: Draft, tenant: Tenant, run: Up): void {
   if (run.stop !== null) return applyStop(draft, tenant, run, run.stop);
   if (run.limitAt <= draft.at) {
-    return stopWorker(draft, tenant, { why: 'ranTooLong' }, tenant.worker.terminateTimeoutMs, false);
+    return stopWorker(draft, tenant, { why: 'ranTooLong' }, tenant.worker.terminateTimeoutMs, 'asPolicySays');
   }
   const { slot, generation, attempts: attempt } = tenant;
-  putTenant(draft, { ...tenant, run: { ...run, measureAt: draft.at + MEASURE_EVERY_MS } });
+  putTenant(draft, changeTenant(tenant, { run: changeUp(run, { measureAt: draft.at + MEASURE_EVERY_MS }) }));
   draft.effects.push({ type: 'measureMemory', slot, generation, attempt, pid: run.pid });
 }

@@ -6,21 +6,24 @@
  */
 import { refuse } from './notification.js';
 import { SHUTTING_DOWN } from './registration.js';
-import { type Draft, type State, tenants } from './state.js';
+import { type Draft, type State, tenantOf, tenants } from './state.js';
 import { stopWorker } from './stopping.js';
 import type { ShutdownMode } from './stopReason.js';
 
 const RANK: { readonly [mode in ShutdownMode]: number } = { smart: 1, fast: 2, immediate: 3 };
 
-/** Whether a request of this mode changes anything. */
-export function isRaise(state: Pick<State, 'shutdown'>, mode: ShutdownMode): boolean {
+/**
+ * Whether a request of this mode is carried out. One of the same mode is: what it can change is the time, and only to
+ * less, as when a service manager that is about to kill us comes after somebody who was in no hurry.
+ */
+export function mayShutDown(state: Pick<State, 'shutdown'>, mode: ShutdownMode): boolean {
   switch (state.shutdown.state) {
     case 'none':
       return true;
     case 'waitingForClients':
       return RANK[mode] > RANK.smart;
     case 'stopping':
-      return RANK[mode] > Math.max(RANK[state.shutdown.mode], RANK.fast);
+      return RANK[mode] >= RANK[state.shutdown.mode];
     case 'exited':
       return false;
   }
@@ -28,13 +31,16 @@ export function isRaise(state: Pick<State, 'shutdown'>, mode: ShutdownMode): boo
 
 /** `graceMs` bounds the time of every worker; null leaves each its own. */
 export function stopEverything(draft: Draft, mode: ShutdownMode, graceMs: number | null): void {
-  draft.shutdown = { state: 'stopping', mode, graceMs };
+  draft.shutdown = { state: 'stopping', mode };
   const { waiting } = draft;
   draft.waiting = [];
   for (const asked of waiting) refuse(draft, asked, SHUTTING_DOWN);
-  for (const tenant of [...tenants(draft)]) {
+  for (const { slot, generation } of [...tenants(draft)]) {
+    // The end of one can have changed the next.
+    const tenant = tenantOf(draft, { slot, generation });
+    if (tenant === undefined) continue;
     const ownMs = mode === 'immediate' ? 0 : tenant.worker.terminateTimeoutMs;
-    stopWorker(draft, tenant, { why: 'postmasterShutdown', mode }, Math.min(ownMs, graceMs ?? ownMs), true);
+    stopWorker(draft, tenant, { why: 'postmasterShutdown', mode }, Math.min(ownMs, graceMs ?? ownMs), 'nothing');
   }
 }
 

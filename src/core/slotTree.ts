@@ -15,6 +15,8 @@ export interface SlotSummary {
   readonly dueAt: number;
 }
 
+type Due = Pick<SlotSummary, 'dueAt'>;
+
 const WAYS = 32;
 
 interface Node<S> {
@@ -28,10 +30,13 @@ export class SlotTree<S extends SlotSummary> {
   readonly #root: Node<S>;
   /** Levels of nodes above the lowest. */
   readonly #height: number;
+  /** How many slots the tree has room for before it grows a level. */
+  readonly #capacity: number;
 
   private constructor(root: Node<S>, height: number) {
     this.#root = root;
     this.#height = height;
+    this.#capacity = capacity(height);
   }
 
   static empty<S extends SlotSummary>(): SlotTree<S> {
@@ -47,8 +52,9 @@ export class SlotTree<S extends SlotSummary> {
     return this.#root.dueAt;
   }
 
+  /** Undefined for what is no slot, whatever number it is: keys come from far away. */
   get(index: number): S | undefined {
-    if (index >= capacity(this.#height)) return undefined;
+    if (index >>> 0 !== index || index >= this.#capacity) return undefined;
     let node = this.#root;
     for (let level = this.#height; level > 0; level -= 1) {
       const child = node.children[digit(index, level)];
@@ -60,7 +66,7 @@ export class SlotTree<S extends SlotSummary> {
 
   /** `index` is in use or `firstFree()`: slots are used from the lowest up, so no level has a hole. */
   set(index: number, slot: S): SlotTree<S> {
-    if (index < capacity(this.#height)) return new SlotTree(put(this.#root, this.#height, index, slot), this.#height);
+    if (index < this.#capacity) return new SlotTree(put(this.#root, this.#height, index, slot), this.#height);
     const raised: Node<S> = { children: [this.#root], used: this.#root.used, dueAt: this.#root.dueAt };
     return new SlotTree(raised, this.#height + 1).set(index, slot);
   }
@@ -69,7 +75,7 @@ export class SlotTree<S extends SlotSummary> {
   firstFree(): number {
     let node = this.#root;
     let index = 0;
-    if (node.used === capacity(this.#height)) return node.used;
+    if (node.used === this.#capacity) return node.used;
     for (let level = this.#height; ; level -= 1) {
       const at = level === 0 ? firstUnused(node as Node<S>) : firstWithRoom(node as Node<S>, level);
       index = index * WAYS + at;
@@ -96,8 +102,13 @@ export class SlotTree<S extends SlotSummary> {
     }
   }
 
+  /** All that are due by then, by slot. */
+  *dueBy(at: number): Generator<readonly [number, S]> {
+    yield* entriesBelow(this.#root, this.#height, 0, at);
+  }
+
   *entries(): Generator<readonly [number, S]> {
-    yield* entriesBelow(this.#root, this.#height, 0);
+    yield* entriesBelow(this.#root, this.#height, 0, Number.POSITIVE_INFINITY);
   }
 }
 
@@ -111,15 +122,25 @@ function digit(index: number, level: number): number {
 
 function put<S extends SlotSummary>(node: Node<S> | undefined, level: number, index: number, slot: S): Node<S> {
   const at = digit(index, level);
-  const children = node === undefined ? [] : node.children.slice();
-  children[at] = level === 0 ? slot : put(node?.children[at] as Node<S> | undefined, level - 1, index, slot);
-  let used = 0;
+  const old = node?.children[at];
+  const child = level === 0 ? slot : put(old as Node<S> | undefined, level - 1, index, slot);
+  if (node === undefined) return { children: [child], used: Number(child.used), dueAt: child.dueAt };
+  const children = node.children.slice();
+  children[at] = child;
+  const used = node.used + Number(child.used) - Number(old?.used ?? false);
+  return { children, used, dueAt: earliest(node, old, child) ?? earliestOf(children) };
+}
+
+/** Without a look at the other children, where that is enough. */
+function earliest(node: Due, old: Due | undefined, child: Due): number | undefined {
+  if (child.dueAt <= node.dueAt) return child.dueAt;
+  return old === undefined || old.dueAt > node.dueAt ? node.dueAt : undefined;
+}
+
+function earliestOf(children: readonly Due[]): number {
   let dueAt = Number.POSITIVE_INFINITY;
-  for (const child of children) {
-    used += Number(child.used);
-    if (child.dueAt < dueAt) dueAt = child.dueAt;
-  }
-  return { children, used, dueAt };
+  for (const child of children) if (child.dueAt < dueAt) dueAt = child.dueAt;
+  return dueAt;
 }
 
 function firstUnused<S extends SlotSummary>(node: Node<S>): number {
@@ -133,10 +154,16 @@ function firstWithRoom<S extends SlotSummary>(node: Node<S>, level: number): num
   return at < 0 ? node.children.length : at;
 }
 
-function* entriesBelow<S>(node: Node<S>, level: number, base: number): Generator<readonly [number, S]> {
+function* entriesBelow<S extends SlotSummary>(
+  node: Node<S>,
+  level: number,
+  base: number,
+  dueBy: number,
+): Generator<readonly [number, S]> {
   for (const [at, child] of node.children.entries()) {
+    if (child.dueAt > dueBy) continue;
     const index = base * WAYS + at;
     if (level === 0) yield [index, child as S];
-    else yield* entriesBelow(child as Node<S>, level - 1, index);
+    else yield* entriesBelow(child as Node<S>, level - 1, index, dueBy);
   }
 }

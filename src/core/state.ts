@@ -48,7 +48,7 @@ export type Shutdown =
   /** Smart: everything goes on until the last client has left. */
   | { readonly state: 'waitingForClients'; readonly graceMs: number | null }
   /** No worker is started any more, and those that run are asked to stop. */
-  | { readonly state: 'stopping'; readonly mode: ShutdownMode; readonly graceMs: number | null }
+  | { readonly state: 'stopping'; readonly mode: ShutdownMode }
   | { readonly state: 'exited' };
 
 export interface Client {
@@ -158,7 +158,6 @@ export type Draft = { -readonly [Field in keyof State]: State[Field] } & {
   readonly effects: Effect[];
   /** Slots, some of them perhaps more than once. */
   readonly touched: number[];
-  startsLeft: number;
 };
 
 /** Field by field, here and below: V8 copies a literal of this size twenty times as fast as a spread. */
@@ -181,7 +180,6 @@ export function openDraft(state: State, at: number): Draft {
     at,
     effects: [],
     touched: [],
-    startsLeft: state.limits.maxStartsPerPass,
   };
 }
 
@@ -284,6 +282,7 @@ export function dueAtOf(tenant: Tenant): number {
   }
 }
 
+/** All workers that hold a slot, by slot. */
 export function* tenants(state: Pick<State, 'slots'>): Generator<Tenant> {
   for (const [, slot] of state.slots.entries()) {
     if (slot.tenant !== null) yield slot.tenant;

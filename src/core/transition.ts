@@ -11,14 +11,15 @@ import {
   answerStatus,
   clientConnected,
   clientGone,
-  endSmartWait,
   endWatch,
+  requestShutdown,
   restart,
   terminate,
   watch,
   watchAll,
 } from './clients.js';
 import type { Effect } from './effect.js';
+import { forgetLastWords } from './ending.js';
 import type { Event } from './event.js';
 import { checkTouched } from './invariants.js';
 import { NO_LAST_WORDS } from './lastWords.js';
@@ -28,7 +29,7 @@ import { clientBlocked, clientDrained } from './notification.js';
 import { PersistentMap } from './persistentMap.js';
 import { registerEarly, requestRegistration, serveWaiting } from './registration.js';
 import { runDue } from './schedule.js';
-import { exitWhenEmpty, isRaise, stopEverything } from './shutdown.js';
+import { exitWhenEmpty } from './shutdown.js';
 import { SlotTree } from './slotTree.js';
 import { type Draft, openDraft, type State, sealDraft } from './state.js';
 
@@ -58,8 +59,9 @@ export function initialState(epoch: string, limits: Limits): State {
 
 export function transition(state: State, event: Event): Transition {
   const draft = openDraft(state, event.at);
-  applyEvent(draft, event);
-  serveWaiting(draft);
+  // What a client asked that is gone by now concerns nobody any more.
+  if (!('client' in event) || event.type === 'clientConnected' || draft.clients.has(event.client)) applyEvent(draft, event);
+  if (draft.usedByClass !== state.usedByClass || draft.limits !== state.limits) serveWaiting(draft);
   if (draft.shutdown.state !== 'exited') runDue(draft);
   exitWhenEmpty(draft);
   const next = sealDraft(draft);
@@ -70,17 +72,15 @@ export function transition(state: State, event: Event): Transition {
 function applyEvent(draft: Draft, event: Event): void {
   switch (event.type) {
     case 'postmasterStarted':
-      return registerEarly(draft, event.workers);
+      // Who was told to shut down before it had begun does not begin.
+      return draft.shutdown.state === 'none' ? registerEarly(draft, event.workers) : undefined;
     case 'clockAdvanced':
       return;
     case 'limitsReloaded':
       draft.limits = event.limits;
-      return;
+      return forgetLastWords(draft);
     case 'shutdownRequested':
-      if (!isRaise(draft, event.mode)) return;
-      if (event.mode !== 'smart') return stopEverything(draft, event.mode, event.graceMs);
-      draft.shutdown = { state: 'waitingForClients' };
-      return endSmartWait(draft);
+      return requestShutdown(draft, event.mode, event.graceMs);
     case 'clientConnected':
       return clientConnected(draft, event.client, event.worker);
     case 'clientGone':

@@ -8,6 +8,7 @@
  *   newest for it; when even its answers pile up, it is not read any more either, so that it holds up only itself.
  */
 import { createServer, type Server, type Socket } from 'node:net';
+import { BgworkerError } from '../base/index.js';
 import type { ClientId } from '../core/index.js';
 import {
   type ClientMessage,
@@ -163,9 +164,11 @@ class Connection {
         if (this.#isLeaving()) return;
       }
     } catch (error) {
-      const { code, message, detail, hint } = error as GoodbyeDetail & { code: string };
+      // Anything else is our own fault, and no client's.
+      if (!(error instanceof BgworkerError)) throw error;
+      const { code, message, detail, hint } = error;
       const refusal: GoodbyeDetail = {
-        code: code ?? 'ERR_BAD_MESSAGE',
+        code,
         message,
         ...(detail === undefined ? {} : { detail }),
         ...(hint === undefined ? {} : { hint }),
@@ -207,8 +210,8 @@ class Connection {
   }
 }
 
-function violation(message: string, detail: string): GoodbyeDetail {
-  return { code: 'ERR_BAD_MESSAGE', message, detail, hint: 'use the client library' };
+function violation(message: string, detail: string): BgworkerError {
+  return new BgworkerError('ERR_BAD_MESSAGE', message, { detail, hint: 'use the client library' });
 }
 
 /**

@@ -12,10 +12,11 @@
  * Model: do_start_bgworker, StartBackgroundWorker and CleanupBackgroundWorker in postmaster.c.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { readFileSync, rmSync, statSync } from 'node:fs';
+import { accessSync, constants, readFileSync, rmSync, statSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
+import { BgworkerError } from '../base/index.js';
 import type { AttemptKey, BackgroundWorker, ExitFacts, Saying } from '../core/index.js';
 import {
   decodeSaying,
@@ -83,8 +84,9 @@ export class WorkerProcess {
       }
     });
     const { pid, stdout, stderr } = child;
-    const [, , , words, orders] = child.stdio;
+    // Without a process there may not even be streams (EMFILE).
     if (pid === undefined || stdout === null || stderr === null) return;
+    const [, , , words, orders] = child.stdio;
     if (!(words instanceof Socket) || !(orders instanceof Socket)) return;
     this.#child = child;
     this.#orders = orders;
@@ -149,8 +151,10 @@ export class WorkerProcess {
         else this.#listener.heard(message, attachments);
       }
     } catch (error) {
+      // Anything else is our own fault, and not the worker's.
+      if (!(error instanceof BgworkerError)) throw error;
       this.#isUnderstood = false;
-      this.#listener.babbled(error as Error);
+      this.#listener.babbled(error);
     }
   }
 
@@ -212,16 +216,24 @@ function errnoOf(error: unknown): string {
   return typeof code === 'string' ? code : 'UNKNOWN';
 }
 
-/** The system says ENOENT for a missing executable and for a missing working directory alike. */
+/** The system says ENOENT and EACCES of the executable and of the working directory alike. */
 function whatFailed(worker: BackgroundWorker, defaultNodePath: string, error: unknown): string {
   const nodePath = worker.nodePath ?? defaultNodePath;
   const code = errnoOf(error);
   if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'EACCES') {
-    const directory = statSync(worker.cwd, { throwIfNoEntry: false });
-    if (directory?.isDirectory() !== true) return `enter the working directory ${worker.cwd}`;
+    if (!mayEnter(worker.cwd)) return `enter the working directory ${worker.cwd}`;
     return `execute ${nodePath}`;
   }
   return `make a process for ${nodePath}`;
+}
+
+function mayEnter(directory: string): boolean {
+  try {
+    accessSync(directory, constants.X_OK);
+    return statSync(directory).isDirectory();
+  } catch {
+    return false;
+  }
 }
 
 /** Bytes of memory a process holds, as the kernel counts them; undefined when it is gone. */

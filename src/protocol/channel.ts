@@ -127,7 +127,7 @@ export class Channel<In = unknown, Out = unknown> implements AsyncIterable<In> {
           reject(error);
         },
       };
-      signal?.addEventListener('abort', abort);
+      signal?.addEventListener('abort', abort, { once: true });
       this.#waiters.add(waiter);
       this.#serve();
     });

@@ -57,7 +57,7 @@ function plain(value: unknown, budget: PlainBudget, parents: readonly object[]):
     case 'function':
       return clip(show(value), 200, budget);
     default:
-      return value === null ? null : plainObject(value, budget, parents);
+      return typeof value === 'object' && value !== null ? plainObject(value, budget, parents) : null;
   }
 }
 

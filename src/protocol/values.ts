@@ -13,7 +13,7 @@
  * The bytes can be read by every supported Node, whichever of them wrote them.
  */
 import { types } from 'node:util';
-import { deserialize, serialize } from 'node:v8';
+import { DefaultDeserializer, serialize } from 'node:v8';
 import { BgworkerError } from '../base/index.js';
 
 /** `what` names the value in the refusal: `mainArg` makes it say `mainArg.headers[2].url`. */
@@ -28,9 +28,9 @@ export function serializeValue(value: unknown, what: string): Uint8Array {
 
 export function deserializeValue(bytes: Uint8Array): unknown {
   try {
-    // A copy: buffers inside the value are views of the bytes, and whoever got one could reach, or transfer away, the
-    // chunk of a socket that other messages stand in.
-    return deserialize(new Uint8Array(bytes));
+    const deserializer = new ValueDeserializer(bytes);
+    deserializer.readHeader();
+    return deserializer.readValue() as unknown;
   } catch (cause) {
     throw new BgworkerError('ERR_NOT_DESERIALIZABLE', 'value cannot be read', {
       detail: `${bytes.byteLength} bytes, read by Node ${process.versions.node}`,
@@ -38,6 +38,29 @@ export function deserializeValue(bytes: Uint8Array): unknown {
       cause,
     });
   }
+}
+
+/**
+ * Gives buffers and typed arrays memory of their own, as structured clone does. Node's deserializer makes them views of
+ * the bytes it reads: whoever got one could reach, or transfer away, the chunk of a socket that other messages stand in.
+ */
+class ValueDeserializer extends DefaultDeserializer {
+  /** Called by V8 for every ArrayBufferView. */
+  protected _readHostObject(): ArrayBufferView {
+    const { _readHostObject: read } = DefaultDeserializer.prototype as unknown as ReadsHostObjects;
+    const view = read.call(this);
+    const memory = new Uint8Array(view.byteLength);
+    memory.set(new Uint8Array(view.buffer, view.byteOffset, view.byteLength));
+    if (Buffer.isBuffer(view)) return Buffer.from(memory.buffer);
+    const { constructor: View } = view as unknown as {
+      readonly constructor: new (buffer: ArrayBufferLike) => ArrayBufferView;
+    };
+    return new View(memory.buffer);
+  }
+}
+
+interface ReadsHostObjects {
+  _readHostObject(): ArrayBufferView;
 }
 
 /** After so many holes in a row a list is taken for a sparse one, and walked by its keys. */
@@ -116,7 +139,7 @@ function isPlainElsewhere(object: object): boolean {
 }
 
 function refusal(root: unknown, what: string, cause: unknown): BgworkerError {
-  const offender = findOffender(root, what);
+  const offender = tryFindOffender(root, what);
   if (offender !== undefined) {
     const { path, value } = offender;
     return new BgworkerError('ERR_NOT_SERIALIZABLE', 'value cannot be sent to another process', {
@@ -130,6 +153,15 @@ function refusal(root: unknown, what: string, cause: unknown): BgworkerError {
     hint: cause instanceof RangeError ? 'it is nested too deeply, or too large' : 'send plain data',
     cause,
   });
+}
+
+/** Nothing is found where a getter throws: then its own error is the one to show. */
+function tryFindOffender(root: unknown, what: string): Found | undefined {
+  try {
+    return findOffender(root, what);
+  } catch {
+    return undefined;
+  }
 }
 
 interface Found {

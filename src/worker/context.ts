@@ -6,7 +6,7 @@
  * event loop is empty: a wait that only the postmaster can end is none that never settles.
  */
 import { getEventListeners } from 'node:events';
-import type { Client } from '../client/index.js';
+import type { Client, Runtime } from '../client/index.js';
 import type { ChannelMessage, OrderMessage } from '../protocol/index.js';
 import type { Log } from './log.js';
 import { part } from './parts.js';
@@ -80,6 +80,21 @@ export class Context {
   /** Whether this process has a connection of its own to the postmaster. */
   get hasClient(): boolean {
     return this.#client !== null;
+  }
+
+  /**
+   * Makes `run`, `launch` and `register` of this package use this worker's client, by what all copies of the package in
+   * a process share (client/runtime.ts, which is not loaded for it). Not while the worker's module is loading: a module
+   * that starts workers when it is imported would be imported by them, and start more, without end.
+   */
+  lendClient(copy: { readonly version: string; readonly path: string }, mayBeUsed: () => boolean): void {
+    const worker = async (): Promise<Client> => (mayBeUsed() ? this.#theClient() : refuseWhileLoading(this.#job));
+    const shared: Runtime = { ...copy, defaultClient: undefined, worker };
+    Object.defineProperty(globalThis, Symbol.for('bgworker.runtime'), {
+      value: shared,
+      configurable: true,
+      writable: true,
+    });
   }
 
   #awaitsStop(): boolean {
@@ -186,6 +201,14 @@ async function connectAs({ worker, directory, handle }: Job): Promise<Client> {
   }
   const { connect } = await import('../client/index.js');
   return connect({ directory, worker: { slot: handle.slot, generation: handle.generation } });
+}
+
+async function refuseWhileLoading({ worker }: Job): Promise<never> {
+  const { BgworkerError } = await import('../base/index.js');
+  throw new BgworkerError('ERR_WORKER_LOADING', 'a module that is loading as a worker may not start workers', {
+    detail: `${worker.module} starts one when it is imported, so each would start another`,
+    hint: 'move the worker functions to a module of their own, apart from the program that starts them',
+  });
 }
 
 function entryOf({ worker, handle, attempt }: Job): WorkerEntry {

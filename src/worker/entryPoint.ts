@@ -12,7 +12,6 @@
  *
  * Model: StartBackgroundWorker in bgworker.c: load the library, look up the function, call it, exit.
  */
-import { readFileSync } from 'node:fs';
 import type { BackgroundWorker } from '../core/index.js';
 import type { OrderMessage } from '../protocol/index.js';
 import type { Job } from './context.js';
@@ -33,20 +32,28 @@ export type WorkerSignal = 'SIGTERM' | 'SIGHUP';
 /** A module that takes longer to load than most must hear of orders and of the postmaster's death meanwhile. */
 const LISTEN_AFTER_MS = 20;
 
+/** Which copy of the package this is. */
+export interface PackageCopy {
+  readonly version: string;
+  readonly path: string;
+}
+
 type TakeSignals = (handler: (signal: WorkerSignal) => void) => void;
 
-export function runWorker(takeSignals: TakeSignals): void {
-  new Worker(takeSignals);
+export function runWorker(copy: PackageCopy, takeSignals: TakeSignals): void {
+  new Worker(copy, takeSignals);
 }
 
 class Worker {
+  readonly #copy: PackageCopy;
   readonly #line: PostmasterLine;
   readonly #stop: StopRequest;
   readonly #lastWords: LastWords;
   #state: 'awaitingJob' | 'loading' | 'script' | 'running' = 'awaitingJob';
   #context: Context | null = null;
 
-  constructor(takeSignals: TakeSignals) {
+  constructor(copy: PackageCopy, takeSignals: TakeSignals) {
+    this.#copy = copy;
     this.#line = new PostmasterLine({
       told: (message, attachments) => this.#told(message, attachments),
       postmasterDied: () => this.#stop.postmasterDied(),
@@ -99,6 +106,7 @@ class Worker {
     this.#state = 'loading';
     await prepareParts();
     await prepareProcess(job, context);
+    context.lendClient(this.#copy, () => this.#state !== 'loading' || worker.functionName === null);
     this.#line.tell({ type: 'loading' });
     const listening = setTimeout(() => void this.#line.listen(), LISTEN_AFTER_MS).unref();
     const namespace = await this.#load(worker);
@@ -113,7 +121,8 @@ class Worker {
       this.#lastWords.say({ word: 'exportMissing', name: worker.functionName, exports: found.exports });
       process.exit(1);
     }
-    const arg = await readArgument(job, argument);
+    const arg =
+      worker.mainArg.kind === 'none' ? undefined : (await import('./argument.js')).readArgument(job, argument);
     this.#state = 'running';
     this.#line.tell({ type: 'entered' });
     await this.#run(() => found.fn(context.face as never, arg as never), context);
@@ -162,14 +171,4 @@ class Worker {
     this.#lastWords.say({ word: 'neverSettled' });
     process.exit(EXIT_NEVER_SETTLED);
   }
-}
-
-/** Bytes of the job's own frame, or a file in the postmaster's directory that the client wrote. */
-async function readArgument({ worker, directory }: Job, argument: Uint8Array | null): Promise<unknown> {
-  const { mainArg } = worker;
-  if (mainArg.kind === 'none') return undefined;
-  const { deserialize } = await import('node:v8');
-  if (mainArg.kind === 'file') return deserialize(readFileSync(`${directory}/args/${mainArg.file}`));
-  // A copy: buffers inside the value are views of these bytes, and the rest of the chunk is not the worker's.
-  return deserialize(new Uint8Array(argument ?? []));
 }

@@ -11,7 +11,7 @@
  */
 import { writeSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import type { WorkerSignal } from './entryPoint.js';
+import type { PackageCopy, WorkerSignal } from './entryPoint.js';
 
 if (process.env['BGWORKER_ROLE'] !== 'worker') {
   process.stderr.write('bgworker: this file is started by the postmaster, not by hand; see "bgworker run"\n');
@@ -27,10 +27,12 @@ let takeSignal = (signal: WorkerSignal): void => {
 };
 for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.on(signal, () => takeSignal(signal));
 
+/** As protocol/introduction.ts has it; a test holds them together. */
+const copy: PackageCopy = { version: '0.1.0', path: fileURLToPath(new URL('../../..', import.meta.url)) };
 sayHello();
 
 const { runWorker } = await import('./entryPoint.js');
-runWorker((handler) => {
+runWorker(copy, (handler) => {
   takeSignal = handler;
   for (const signal of early) handler(signal);
 });
@@ -41,8 +43,8 @@ function sayHello(): void {
     JSON.stringify({
       type: 'hello',
       protocol: 1,
-      package: '0.1.0',
-      path: fileURLToPath(new URL('../../..', import.meta.url)),
+      package: copy.version,
+      path: copy.path,
       node: process.version,
       pid: process.pid,
     }),

@@ -51,8 +51,9 @@ export class StopRequest {
     return this.#controller.signal;
   }
 
+  /** Also while it is not decided yet who asked. */
   get wasAsked(): boolean {
-    return this.#state === 'asked';
+    return this.#state !== 'none';
   }
 
   get by(): 'postmaster' | 'signal' {
@@ -66,7 +67,7 @@ export class StopRequest {
 
   postmasterDied(): void {
     this.#isOrdered = true;
-    if (this.wasAsked) return;
+    if (this.#state === 'asked') return;
     const listens = listensForSigterm();
     this.#ask('postmasterDied', listens);
     if (listens) process.emit('SIGTERM', 'SIGTERM');

@@ -22,7 +22,10 @@ test('docs/reasons.md explains every kind of stop', () => {
 test('docs/registration.md lists every field of a background worker, with its default', () => {
   const { name, module, cwd, ...others } = completeBackgroundWorker({ name: 'n', module: 'file:///m.js', cwd: '/' });
   const rows = rowsOf(readPage('docs/registration.md'), '## Fields');
-  assertSame(rows.map(([field = '']) => unquoted(field)), Object.keys({ name, module, cwd, ...others }));
+  assertSame(
+    rows.map(([field = '']) => unquoted(field)),
+    Object.keys({ name, module, cwd, ...others }),
+  );
   for (const [field = '', , shown = ''] of rows) {
     // In words where the default depends on something else.
     if (!/^`[^`]*`$/.test(shown)) continue;
@@ -36,7 +39,10 @@ test('docs/postmaster.md lists every setting, with its default', () => {
   const fields = [...fieldsOf(tree, 'limitFields'), ...fieldsOf(tree, 'settingsSchema')];
   const rows = rowsOf(readPage('docs/postmaster.md'), '## Settings');
   // A host gives a logger; over the wire that is a yes or no.
-  assertSame(rows.map(([field = '']) => unquoted(field)), fields.map((field) => (field === 'logToHost' ? 'logger' : field)));
+  assertSame(
+    rows.map(([field = '']) => unquoted(field)),
+    fields.map((field) => (field === 'logToHost' ? 'logger' : field)),
+  );
   const { limits, ...rest } = readSettings({});
   const values: Record<string, unknown> = { ...rest, ...limits };
   for (const [field = '', , shown = ''] of rows) {
@@ -49,7 +55,8 @@ test('docs/errors.md explains every code that stands in the sources', () => {
   const codes = new Set<string>();
   for (const path of readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })) {
     if (!path.endsWith('.ts')) continue;
-    for (const [, code = ''] of readFileSync(join(root, 'src', path), 'utf8').matchAll(/'(ERR_[A-Z_]+)'/g)) codes.add(code);
+    for (const [, code = ''] of readFileSync(join(root, 'src', path), 'utf8').matchAll(/'(ERR_[A-Z_]+)'/g))
+      codes.add(code);
   }
   // Node's own, which worker/importFailure.ts looks for.
   codes.delete('ERR_MODULE_NOT_FOUND');
@@ -63,12 +70,17 @@ test('docs/cli.md lists every exit code and every command', () => {
   for (const code of codes) assert.ok(shown.includes(String(code)), `${code} is not in the table`);
   const main = readFileSync(join(root, 'src/cli/main.ts'), 'utf8');
   const commands = [...main.matchAll(/\.command\('(\w+)'/g)].map(([, name = '']) => name);
-  assertSame(headingWords(page, '##').map((heading) => heading.split(' ')[1] ?? ''), commands);
+  assertSame(
+    headingWords(page, '##').map((heading) => heading.split(' ')[1] ?? ''),
+    commands,
+  );
   for (const [, option = ''] of main.matchAll(/'(--[\w-]+)/g)) assert.ok(page.includes(option), `${option} is missing`);
 });
 
 test('docs/worker-context.md has a heading for every part of ctx', () => {
-  const headings = headingWords(readPage('docs/worker-context.md'), '###').map((text) => /^ctx\.(\w+)/.exec(text)?.[1] ?? '');
+  const headings = headingWords(readPage('docs/worker-context.md'), '###').map(
+    (text) => /^ctx\.(\w+)/.exec(text)?.[1] ?? '',
+  );
   assertSame(headings, membersOf('src/worker/workerContext.ts', 'WorkerContext'));
 });
 
@@ -106,7 +118,9 @@ function parse(path: string): ts.SourceFile {
 /** An interface, a class, a type or a variable at the top level of a file. */
 function declaration(path: string, name: string, tree = parse(path)): ts.Node {
   for (const statement of tree.statements) {
-    const named = ts.isVariableStatement(statement) ? statement.declarationList.declarations : [statement as ts.DeclarationStatement];
+    const named = ts.isVariableStatement(statement)
+      ? statement.declarationList.declarations
+      : [statement as ts.DeclarationStatement];
     for (const node of named) if (node.name?.getText() === name) return node;
   }
   throw new Error(`${path} has no ${name}`);
@@ -117,7 +131,8 @@ function membersOf(path: string, name: string): string[] {
   const node = declaration(path, name);
   if (!ts.isInterfaceDeclaration(node) && !ts.isClassDeclaration(node)) throw new Error(`${name} has no members`);
   const names: string[] = [];
-  for (const member of node.members) if (member.name !== undefined && ts.isIdentifier(member.name)) names.push(member.name.text);
+  for (const member of node.members)
+    if (member.name !== undefined && ts.isIdentifier(member.name)) names.push(member.name.text);
   return [...new Set(names)];
 }
 

@@ -36,13 +36,15 @@ export function programsIn(markdown: string): Program[] {
 
 /** Whether an output is what a document shows. */
 export function isShown(output: string, shown: string): boolean {
-  const escape = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
-  return new RegExp(`^${shown.trim().split('…').map(escape).join('[^\\n]*')}$`).test(output.trim());
+  const literally = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+  return new RegExp(`^${shown.trim().split('…').map(literally).join('[^\\n]*')}$`).test(output.trim());
 }
 
 /** The texts between backquotes in the first cells of every table below a heading, or of the whole page. */
 export function firstCells(markdown: string, heading?: string): string[] {
-  return rowsOf(markdown, heading).flatMap(([first = '']) => [...first.matchAll(/`([^`]+)`/g)].map(([, word = '']) => word));
+  return rowsOf(markdown, heading).flatMap(([first = '']) =>
+    [...first.matchAll(/`([^`]+)`/g)].map(([, word = '']) => word),
+  );
 }
 
 /** The cells of every row of every table below a heading, heads left out. */
@@ -50,8 +52,16 @@ export function rowsOf(markdown: string, heading?: string): string[][] {
   const part = heading === undefined ? markdown : sectionOf(markdown, heading);
   return part
     .split('\n')
-    .filter((line, index, lines) => line.startsWith('|') && !/^\|[-| ]+\|$/.test(line) && !/^\|[-| ]+\|$/.test(lines[index + 1] ?? ''))
-    .map((line) => line.split(/(?<!\\)\|/).slice(1, -1).map((cell) => cell.trim()));
+    .filter(
+      (line, index, lines) =>
+        line.startsWith('|') && !/^\|[-| ]+\|$/.test(line) && !/^\|[-| ]+\|$/.test(lines[index + 1] ?? ''),
+    )
+    .map((line) =>
+      line
+        .split(/(?<!\\)\|/)
+        .slice(1, -1)
+        .map((cell) => cell.trim()),
+    );
 }
 
 function sectionOf(markdown: string, heading: string): string {

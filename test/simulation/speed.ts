@@ -37,7 +37,7 @@ class World {
   }
 
   apply(fact: Fact): void {
-    const { state, effects } = transition(this.state, { ...fact, at: this.transitions } as Event);
+    const { state, effects } = transition(this.state, { at: this.transitions, ...fact } as Event);
     this.state = state;
     this.transitions += 1;
     for (const effect of effects) {

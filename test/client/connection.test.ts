@@ -1,0 +1,230 @@
+/**
+ * Connecting, and the end of a connection as a question: what each answer to it means.
+ */
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, test } from 'node:test';
+import type { Client } from '../../src/client/index.js';
+import { connect, PostmasterDiedError, ProtocolMismatchError } from '../../src/client/index.js';
+import { encodeFrame } from '../../src/protocol/index.js';
+import { FakePostmaster, newEpoch, runningStatus, statusOf, stoppedStatus } from './fakePostmaster.js';
+
+let postmaster: FakePostmaster;
+let clients: Client[] = [];
+
+beforeEach(async () => {
+  postmaster = await FakePostmaster.start();
+});
+
+afterEach(async () => {
+  for (const client of clients) await client.close();
+  clients = [];
+  postmaster.close();
+});
+
+async function attach(signal?: AbortSignal): Promise<Client> {
+  const client = await connect({ directory: postmaster.directory, signal });
+  clients.push(client);
+  return client;
+}
+
+/** A client with a handle of worker 0:1, which has not started yet. */
+async function attachWithHandle() {
+  const client = await attach();
+  const finding = client.handle(`${postmaster.epoch}:0:1`);
+  const { connection, message } = await postmaster.next('watch');
+  connection.tell(statusOf(), { type: 'status', request: message.request });
+  return { client, handle: await finding, connection };
+}
+
+test('a client knows the postmaster that welcomed it', async () => {
+  const client = await attach();
+  assert.equal(client.epoch, postmaster.epoch);
+  assert.equal(client.directory, postmaster.directory);
+  assert.equal(client.postmasterPid, process.pid);
+  assert.equal(client.closed, null);
+});
+
+test('where nobody accepts there is no postmaster, whether the socket is missing or left over', async () => {
+  const empty = mkdtempSync(join(tmpdir(), 'bgworker-empty-'));
+  await assert.rejects(connect({ directory: empty }), { code: 'ERR_NO_POSTMASTER' });
+  rmSync(empty, { recursive: true });
+  await assert.rejects(connect({ directory: empty }), { code: 'ERR_NO_POSTMASTER' });
+});
+
+test('a path too long for a socket is said to be one', async () => {
+  await assert.rejects(connect({ directory: join(tmpdir(), 'x'.repeat(200)) }), (error: { code: string }) =>
+    ['ERR_CANNOT_CONNECT', 'ERR_NO_POSTMASTER'].includes(error.code),
+  );
+});
+
+test('another protocol is refused with both versions, both places and the command', async () => {
+  postmaster.onHello = (connection) => connection.welcome({ protocol: 99, package: '9.9.9', path: '/opt/other' });
+  await assert.rejects(attach(), (error) => {
+    assert.ok(error instanceof ProtocolMismatchError);
+    assert.equal(error.code, 'ERR_PROTOCOL_MISMATCH');
+    assert.match(error.detail ?? '', /0\.1\.0.*protocol 1.*9\.9\.9.*protocol 99.*\/opt\/other/s);
+    assert.match(error.hint ?? '', /bgworker stop/);
+    return true;
+  });
+});
+
+test('a postmaster that refuses our protocol is quoted', async () => {
+  const refusal = { code: 'ERR_PROTOCOL_MISMATCH', message: 'too old', detail: 'bgworker 9.9.9 in /opt/other' };
+  postmaster.onHello = (connection) => connection.send({ type: 'goodbye', reason: 'protocolMismatch', refusal });
+  await assert.rejects(attach(), (error) => {
+    assert.ok(error instanceof ProtocolMismatchError);
+    assert.match(error.detail ?? '', /too old; bgworker 9\.9\.9 in \/opt\/other/);
+    return true;
+  });
+});
+
+test('a postmaster that shuts down takes no new client', async () => {
+  const refusal = { code: 'ERR_SHUTTING_DOWN', message: 'the postmaster is shutting down' };
+  postmaster.onHello = (connection) => connection.send({ type: 'goodbye', reason: 'shuttingDown', refusal });
+  await assert.rejects(attach(), { code: 'ERR_SHUTTING_DOWN' });
+});
+
+test('whoever talks something else is no postmaster', async () => {
+  postmaster.onHello = (connection) => connection.write(Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n'));
+  await assert.rejects(attach(), { code: 'ERR_BAD_FRAME' });
+});
+
+test('whoever always ends the connection without a word is no postmaster', { timeout: 20_000 }, async () => {
+  postmaster.onHello = (connection) => connection.cut();
+  await assert.rejects(attach(), { code: 'ERR_NO_WELCOME' });
+});
+
+test('connecting ends with the reason of its signal', async () => {
+  postmaster.onHello = () => {};
+  const reason = new Error('enough');
+  await assert.rejects(attach(AbortSignal.abort(reason)), reason);
+  const controller = new AbortController();
+  const attaching = attach(controller.signal);
+  controller.abort(reason);
+  await assert.rejects(attaching, reason);
+});
+
+test('after a lost connection the same postmaster is asked for the present state, and the wait goes on', async () => {
+  const { handle, connection } = await attachWithHandle();
+  const startup = handle.waitForStartup();
+  connection.cut();
+  const again = await postmaster.next('watch');
+  again.connection.tell(runningStatus(3), { type: 'status', request: again.message.request });
+  assert.deepEqual(await startup, { status: 'started', pid: 1001 });
+  assert.equal(handle.status, 'started');
+});
+
+test('what was asked and not answered is asked again, once, with the same number', async () => {
+  const { handle } = await attachWithHandle();
+  const asking = handle.getPid();
+  const first = await postmaster.next('status');
+  first.connection.cut();
+  const second = await postmaster.next('status');
+  assert.deepEqual(second.message, first.message);
+  second.connection.tell(runningStatus(1), { type: 'status', request: second.message.request });
+  assert.deepEqual(await asking, { status: 'started', pid: 1001 });
+});
+
+test('a connection may break again and again, at the greeting too', async () => {
+  const { handle, connection } = await attachWithHandle();
+  const shutdown = handle.waitForShutdown();
+  let hellos = 0;
+  postmaster.onHello = (greeted) => {
+    hellos += 1;
+    if (hellos < 4) greeted.cut();
+    else greeted.welcome();
+  };
+  connection.cut();
+  const again = await postmaster.next('watch');
+  again.connection.tell(stoppedStatus(5, 1, { final: true }), { type: 'status', request: again.message.request });
+  assert.equal((await shutdown).status, 'stopped');
+});
+
+test('refused after a lost connection: the postmaster died, and every wait says so', async () => {
+  const { client, handle } = await attachWithHandle();
+  const waits = [handle.waitForStartup(), handle.waitForShutdown()];
+  const result = handle.result();
+  const close = client.waitForClose();
+  postmaster.die();
+  for (const wait of waits) assert.deepEqual(await wait, { status: 'postmasterDied' });
+  await assert.rejects(result, PostmasterDiedError);
+  assert.equal(await close, 'postmasterDied');
+  assert.equal(handle.status, 'postmasterDied');
+  assert.equal(client.closed, 'postmasterDied');
+  assert.deepEqual(await handle.getPid(), { status: 'postmasterDied', pid: null });
+  await handle.terminate();
+  await assert.rejects(handle.restart(), PostmasterDiedError);
+});
+
+test('another epoch after a lost connection: the postmaster died, and its successor is asked nothing', async () => {
+  const { handle, connection } = await attachWithHandle();
+  const asking = handle.getPid();
+  await postmaster.next('status');
+  postmaster.epoch = newEpoch();
+  connection.cut();
+  assert.deepEqual(await asking, { status: 'postmasterDied', pid: null });
+  assert.deepEqual(await handle.waitForStartup(), { status: 'postmasterDied' });
+  assert.deepEqual(postmaster.heard, []);
+});
+
+test('a postmaster that is shutting down is no answer: what became of it is known when it is gone', async () => {
+  const { handle, connection } = await attachWithHandle();
+  const shutdown = handle.waitForShutdown();
+  const refusal = { code: 'ERR_SHUTTING_DOWN', message: 'the postmaster is shutting down' };
+  let dismissed = 0;
+  const dismissedTwice = new Promise<void>((resolve) => {
+    postmaster.onHello = (greeted) => {
+      greeted.send({ type: 'goodbye', reason: 'shuttingDown', refusal });
+      dismissed += 1;
+      if (dismissed === 2) resolve();
+    };
+  });
+  connection.cut();
+  await dismissedTwice;
+  assert.equal(handle.status, 'notYetStarted');
+  postmaster.die();
+  assert.deepEqual(await shutdown, { status: 'postmasterDied' });
+});
+
+test('a goodbye before a shutdown is an orderly end: last words are kept, other workers went with it', async () => {
+  const { client, handle, connection } = await attachWithHandle();
+  const finding = client.handle(`${postmaster.epoch}:1:1`);
+  const { message } = await postmaster.next('watch');
+  connection.tell(statusOf({ slot: 1 }), { type: 'status', request: message.request });
+  const other = await finding;
+  connection.tell(stoppedStatus(1, 1, { final: true }));
+  connection.send({ type: 'goodbye', reason: 'shutdown', refusal: { code: 'ERR_SHUTDOWN', message: 'bye' } });
+  assert.equal(await client.waitForClose(), 'shutdown');
+  assert.equal(handle.status, 'stopped');
+  assert.equal((await handle.waitForShutdown()).status, 'stopped');
+  assert.equal(other.status, 'postmasterDied');
+});
+
+test('what is no message ends the conversation, and nobody is told that the postmaster died', async () => {
+  const { client, handle, connection } = await attachWithHandle();
+  const shutdown = handle.waitForShutdown();
+  connection.write(encodeFrame({ type: 'loading' }));
+  await assert.rejects(shutdown, { code: 'ERR_BAD_MESSAGE' });
+  assert.equal(client.closed, 'failed');
+  assert.equal(handle.status, 'notYetStarted');
+});
+
+test('a reply to nobody ends the conversation', async () => {
+  const { handle, connection } = await attachWithHandle();
+  const shutdown = handle.waitForShutdown();
+  connection.send({ type: 'done', request: 999 });
+  await assert.rejects(shutdown, { code: 'ERR_BAD_MESSAGE' });
+});
+
+test('a client that was closed says so to whoever still waits, and may be closed twice', async () => {
+  const { client, handle } = await attachWithHandle();
+  const shutdown = handle.waitForShutdown();
+  await Promise.all([client.close(), client.close()]);
+  await assert.rejects(shutdown, { code: 'ERR_CLIENT_CLOSED' });
+  await assert.rejects(handle.getPid(), { code: 'ERR_CLIENT_CLOSED' });
+  await assert.rejects(client.activity(), { code: 'ERR_CLIENT_CLOSED' });
+  assert.equal(client.closed, 'disposed');
+});

@@ -1,0 +1,272 @@
+/**
+ * Is what came one of these messages? Each kind once as it should be, and then with everything that can be wrong.
+ */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { completeBackgroundWorker, type StopReason, type WorkerStatus } from '../../src/core/index.js';
+import {
+  decodeJob,
+  decodeRegister,
+  decodeSaying,
+  decodeSettings,
+  decodeStatus,
+  encodeFrame,
+  encodeJob,
+  encodeRegister,
+  encodeSaying,
+  encodeSettings,
+  encodeStatus,
+  type Frame,
+  FrameError,
+  FrameReader,
+  introduce,
+  type Message,
+  parseClientMessage,
+  parseEmbeddedMessage,
+  parseOrderMessage,
+  parsePostmasterMessage,
+  parseWorkerMessage,
+} from '../../src/protocol/index.js';
+
+const key = { slot: 3, generation: 17 };
+const bytes = new Uint8Array([1, 2, 3]);
+const worker = completeBackgroundWorker({ name: 'w', module: 'file:///w.js', cwd: '/' });
+const withBytes = { ...worker, mainArg: { kind: 'bytes', bytes } } as const;
+const error = { name: 'TypeError', message: 'no', cause: { name: 'Error', message: 'why' }, errors: [] };
+const reason: StopReason = {
+  ...{ kind: 'threw', error, phase: 'running', pid: 7, code: 1, signal: null, output: 'x', attempt: 1 },
+  ...{ forkedAt: 1.5, enteredAt: 2, stoppedAt: 3 },
+};
+const status: WorkerStatus = {
+  ...{ ...key, name: 'w', sequence: 4, status: 'stopped', phase: null, pid: null, attempts: 1, deaths: 1, reason },
+  ...{ final: true, willRestart: false, retryAt: null, result: { state: 'bytes', bytes } },
+};
+const row = {
+  ...{ ...key, name: 'w', type: 'w', class: 'c', module: 'file:///w.js', functionName: null, status: 'started' },
+  ...{ phase: 'ready', state: 'ready', pid: 7, attempts: 1, deaths: 0, reason: null, retryAt: null, forkedAt: 1 },
+  progress: { done: 1, total: null },
+} as const;
+
+type Parse = (frame: Frame<unknown>) => Frame<Message>;
+
+function frameOf(encoded: Uint8Array): Frame<unknown> {
+  const reader = new FrameReader();
+  reader.push(encoded);
+  const frame = reader.next();
+  assert.ok(frame !== undefined);
+  return frame;
+}
+
+const conversations: readonly [string, Parse, readonly (Message | Buffer)[]][] = [
+  [
+    'client',
+    parseClientMessage,
+    [
+      { type: 'hello', session: 's', worker: key, ...introduce() },
+      encodeRegister({ type: 'register', request: 1, key: 'k', worker: withBytes, waitForSlot: false }),
+      encodeRegister({ type: 'register', request: 1, key: 'k', worker, waitForSlot: true }),
+      { type: 'withdraw', request: 1 },
+      { type: 'status', request: 1, ...key },
+      { type: 'watch', request: 1, ...key },
+      { type: 'unwatch', ...key },
+      { type: 'watchAll', request: 1 },
+      { type: 'unwatchAll' },
+      { type: 'activity', request: 1 },
+      { type: 'terminate', request: 1, timeoutMs: null, ...key },
+      { type: 'restart', request: 1, ...key },
+      { type: 'shutdown', request: 1, mode: 'fast' },
+      { type: 'reload', request: 1, limits: {} },
+      { type: 'channelOpen', request: 1, ...key },
+      encodeFrame({ type: 'channelData', more: false, ...key }, [bytes]),
+      { type: 'channelCredit', bytes: 5, ...key },
+      { type: 'channelEnd', ...key },
+    ],
+  ],
+  [
+    'postmaster, to a client',
+    parsePostmasterMessage,
+    [
+      { type: 'welcome', epoch: 'e', directory: '/d', ...introduce() },
+      { type: 'goodbye', reason: 'shutdown', refusal: { code: 'C', message: 'm', detail: 'd' } },
+      encodeStatus(status, 1, { type: 'registered', request: 1, existing: false }),
+      encodeStatus({ ...status, result: null }, 1, { type: 'status', request: 1 }),
+      encodeStatus(status, 1, { type: 'notify' }),
+      { type: 'refused', request: 1, refusal: { code: 'C', message: 'm' } },
+      { type: 'activity', request: 1, now: 1, epoch: 'e', pid: 1, rows: [row] },
+      { type: 'done', request: 1 },
+      { type: 'progress', done: 1, total: null, ...key },
+      { type: 'channelClosed', ...key },
+      encodeFrame({ type: 'channelData', more: true, ...key }, [bytes]),
+      { type: 'channelCredit', bytes: 5, ...key },
+      { type: 'channelEnd', ...key },
+    ],
+  ],
+  [
+    'worker',
+    parseWorkerMessage,
+    [
+      { type: 'hello', ...introduce() },
+      { type: 'loading' },
+      { type: 'entered' },
+      { type: 'ready' },
+      { type: 'progress', done: 1, total: 2 },
+      encodeSaying({ word: 'returned', asked: false, result: { state: 'bytes', bytes } }),
+      encodeSaying({ word: 'returned', asked: false, result: null }),
+      encodeSaying({ word: 'moduleNotFound', path: '/x', error }),
+      encodeSaying({ word: 'moduleThrew', error }),
+      encodeSaying({ word: 'exportMissing', name: 'x', exports: ['y'] }),
+      encodeSaying({ word: 'neverSettled' }),
+      encodeSaying({ word: 'threw', error }),
+      encodeSaying({ word: 'stoppedAsAsked', by: 'signal' }),
+      encodeSaying({ word: 'exiting', code: 0 }),
+      { type: 'log', level: 'info', message: 'm', fields: null },
+      encodeFrame({ type: 'channelData', more: false }, [bytes]),
+      { type: 'channelCredit', bytes: 5 },
+      { type: 'channelEnd' },
+    ],
+  ],
+  [
+    'postmaster, to a worker',
+    parseOrderMessage,
+    [
+      encodeJob({ type: 'job', handle: { epoch: 'e', ...key }, attempt: 1, worker: withBytes, directory: '/d' }),
+      { type: 'terminate', order: 'restart' },
+      { type: 'reload' },
+      { type: 'channelClosed' },
+      encodeFrame({ type: 'channelData', more: false }, [bytes]),
+      { type: 'channelCredit', bytes: 5 },
+      { type: 'channelEnd' },
+    ],
+  ],
+  [
+    'embedded postmaster and its host',
+    parseEmbeddedMessage,
+    [
+      encodeSettings({ maxWorkerProcesses: 3, workers: [withBytes, worker, withBytes] }),
+      { type: 'listening', directory: '/d', epoch: 'e', pid: 1 },
+      { type: 'failed', error: { ...error, detail: 'd', hint: 'h' } },
+      { type: 'log', level: 'warn', message: 'm', fields: {} },
+    ],
+  ],
+];
+
+for (const [who, parse, messages] of conversations) {
+  for (const message of messages) {
+    const encoded = message instanceof Uint8Array ? message : encodeFrame(message);
+    const frame = frameOf(encoded);
+    const header = frame.message as Record<string, unknown>;
+
+    test(`${who}: ${String(header['type'])} is let through as it is, with fields nobody knows too`, () => {
+      assert.equal(parse(frame), frame);
+      parse({ ...frame, message: { ...header, field: 'of a newer minor version' } });
+    });
+
+    test(`${who}: ${String(header['type'])} is refused without one of its fields, or with nonsense in it`, () => {
+      for (const field of Object.keys(header)) {
+        const { [field]: _, ...rest } = header;
+        // What settings are is for the postmaster to say.
+        if (field === 'settings') continue;
+        assert.throws(() => parse({ ...frame, message: rest }), { code: 'ERR_BAD_MESSAGE' }, `without ${field}`);
+        const nonsense = { ...header, [field]: Symbol.iterator };
+        assert.throws(() => parse({ ...frame, message: nonsense }), { code: 'ERR_BAD_MESSAGE' }, `nonsense in ${field}`);
+      }
+    });
+
+    test(`${who}: ${String(header['type'])} is refused with an attachment too many or too few`, () => {
+      assert.throws(() => parse({ ...frame, attachments: [...frame.attachments, bytes] }), { code: 'ERR_BAD_MESSAGE' });
+      if (frame.attachments.length > 0) {
+        assert.throws(() => parse({ ...frame, attachments: frame.attachments.slice(1) }), { code: 'ERR_BAD_MESSAGE' });
+      }
+    });
+  }
+
+  test(`${who}: whatever else arrives is refused, and nothing but refused`, () => {
+    for (const type of ['constructor', '__proto__', 'toString', 'nonsense', null, 7, undefined]) {
+      assert.throws(() => parse({ message: { type }, attachments: [] }), FrameError);
+    }
+    fc.assert(
+      fc.property(fc.jsonValue(), (message) => {
+        assert.throws(() => parse({ message, attachments: [] }), FrameError);
+      }),
+    );
+  });
+}
+
+test('the refusal names the message, the field and what it must be', () => {
+  const frame = frameOf(encodeFrame({ type: 'withdraw', request: -1 }));
+  assert.throws(() => parseClientMessage(frame), {
+    message: 'message not valid',
+    detail: `from the client: withdraw: request must be a whole number from 1 to ${Number.MAX_SAFE_INTEGER}`,
+  });
+});
+
+for (const [what, changes] of [
+  ['a death without a reason', { reason: null }],
+  ['an end without a reason', { deaths: 0, final: true, reason: null }],
+  ['a started worker without a process', { status: 'started', pid: null }],
+  ['a phase nobody knows', { phase: 'up' }],
+  ['a reason without its circumstances', { reason: { kind: 'exited' } }],
+  ['a reason without what belongs to its kind', { reason: { ...reason, error: undefined } }],
+  ['a crash loop of a crash loop', { reason: { ...reason, kind: 'crashLoop', deaths: 1, periodMs: 1, last: { kind: 'crashLoop' } } }],
+  ['an error of endless causes', { reason: { ...reason, error: deep(100) } }],
+] as const) {
+  test(`a status with ${what} is refused`, () => {
+    const { result: _, ...rest } = status;
+    const message = { type: 'notify', now: 1, status: { ...rest, result: null, ...changes } };
+    assert.throws(() => parsePostmasterMessage({ message, attachments: [] }), { code: 'ERR_BAD_MESSAGE' });
+  });
+}
+
+test('a kind of stop that only a newer version knows is let through', () => {
+  const message = { type: 'notify', now: 1, status: { ...status, result: null, reason: { ...reason, kind: 'struckByLightning' } } };
+  parsePostmasterMessage({ message, attachments: [] });
+});
+
+function deep(depth: number): unknown {
+  return depth === 0 ? { name: 'E', message: '' } : { name: 'E', message: '', cause: deep(depth - 1) };
+}
+
+test('bytes go beside the header and come back to their places', () => {
+  const register = parseClientMessage(
+    frameOf(encodeRegister({ type: 'register', request: 1, key: 'k', worker: withBytes, waitForSlot: false })),
+  );
+  assert.ok(register.message.type === 'register');
+  assert.deepEqual(decodeRegister(register.message, register.attachments).worker, withBytes);
+
+  const job = parseOrderMessage(
+    frameOf(encodeJob({ type: 'job', handle: { epoch: 'e', ...key }, attempt: 1, worker: withBytes, directory: '/d' })),
+  );
+  assert.ok(job.message.type === 'job');
+  assert.deepEqual(decodeJob(job.message, job.attachments).worker, withBytes);
+
+  for (const result of [status.result, null, { state: 'problem', code: 'C', message: 'm', hint: 'h' } as const]) {
+    const notify = parsePostmasterMessage(frameOf(encodeStatus({ ...status, result }, 1, { type: 'notify' })));
+    assert.ok(notify.message.type === 'notify');
+    assert.deepEqual(decodeStatus(notify.message.status, notify.attachments), { ...status, result });
+    const said = parseWorkerMessage(frameOf(encodeSaying({ word: 'returned', asked: true, result })));
+    assert.ok(said.message.type === 'said');
+    assert.deepEqual(decodeSaying(said.message.saying, said.attachments), { word: 'returned', asked: true, result });
+  }
+
+  const other = { ...withBytes, mainArg: { kind: 'bytes', bytes: new Uint8Array([9]) } } as const;
+  const settings = { maxWorkerProcesses: 3, workers: [withBytes, worker, other] };
+  const { message, attachments } = parseEmbeddedMessage(frameOf(encodeSettings(settings)));
+  assert.ok(message.type === 'settings');
+  assert.deepEqual(decodeSettings(message.settings, attachments), settings);
+});
+
+test('small bytes do not keep the large chunk they came in', () => {
+  const reader = new FrameReader();
+  const encoded = encodeStatus(status, 1, { type: 'notify' });
+  const chunk = new Uint8Array(64 * 1024);
+  chunk.set(encoded);
+  reader.push(chunk.subarray(0, encoded.length));
+  const frame = reader.next();
+  assert.ok(frame !== undefined);
+  const { message, attachments } = parsePostmasterMessage(frame);
+  assert.ok(message.type === 'notify');
+  const { result } = decodeStatus(message.status, attachments);
+  assert.ok(result?.state === 'bytes');
+  assert.equal(result.bytes.buffer.byteLength, bytes.byteLength);
+});

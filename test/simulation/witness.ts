@@ -1,0 +1,373 @@
+/**
+ * Watches the core from outside, as clients and the host see it, and says when a promise is broken. It knows the events
+ * and the effects and draws its own conclusions; of the core's state it uses only what it compares with them.
+ *
+ * The promises: every question is answered once. Every worker that was registered ends once, is told final once, and
+ * never does anything afterwards. Whoever watches and reads hears of every change, in order and without a gap; who
+ * does not read is told the newest of each when he does. Nobody starts twice at a time, or after he was told to stop for
+ * good; whoever was promised a restart gets it. Signals reach living processes only, once each. Limits are kept.
+ */
+import {
+  type BackgroundWorker,
+  type ClientId,
+  type Effect,
+  type Event,
+  formatKey,
+  type Limits,
+  type State,
+  tenants,
+  type WorkerKey,
+  type WorkerStatus,
+} from '../../src/core/index.js';
+import { ClientRecord } from './clientRecord.js';
+import { LONGEST_STOP_MS } from './definitions.js';
+import { expect } from './violation.js';
+
+export interface WorkerRecord {
+  readonly key: WorkerKey;
+  readonly worker: BackgroundWorker;
+  readonly registrant: { client: ClientId | null };
+  attempts: number;
+  underWay: boolean;
+  process: { readonly pid: number; readonly forkedAt: number; askedAt: number | null; killed: boolean } | null;
+  /** Told to stop for good. */
+  leaving: boolean;
+  /** Of the same name, and to be gone before another one starts. */
+  replaced: boolean;
+  restartPromised: boolean;
+}
+
+export class Witness {
+  readonly live = new Map<string, WorkerRecord>();
+  readonly clients = new Map<ClientId, ClientRecord>();
+  /** Workers that ended, with the last word told of them. */
+  readonly ended = new Map<string, WorkerStatus>();
+  readonly #byRegistrationKey = new Map<string, string>();
+  #limits: Limits;
+  #isStopping = false;
+  #hasExited = false;
+
+  constructor(limits: Limits) {
+    this.#limits = limits;
+  }
+
+  get hasExited(): boolean {
+    return this.#hasExited;
+  }
+
+  get isStopping(): boolean {
+    return this.#isStopping;
+  }
+
+  /** Questions that wait for an answer, as some may. */
+  get open(): number {
+    let open = 0;
+    for (const { questions } of this.clients.values()) open += questions.size;
+    return open;
+  }
+
+  see(event: Event, effects: readonly Effect[], state: State): void {
+    const wasKnown = !('client' in event) || event.type === 'clientConnected' || this.clients.has(event.client);
+    if (wasKnown) this.#prepare(event);
+    else {
+      // But for starts that were due already and did not fit into the pass before.
+      const isNothing = effects.every(({ type }) => type === 'startWorker');
+      expect(isNothing, 'nothing comes of what a client asks that is gone');
+    }
+    // A smart shutdown stops everybody when the last client has left.
+    if (state.shutdown.state === 'stopping' || state.shutdown.state === 'exited') this.#stopping();
+    let starts = 0;
+    for (const effect of effects) {
+      this.#look(event, effect, state);
+      if (effect.type === 'startWorker') starts += 1;
+    }
+    expect(starts <= this.#limits.maxStartsPerPass, 'no more starts in a pass than the limit');
+    this.#conclude(event, effects, state);
+  }
+
+  /** What the event itself changes, before the core's answer to it. */
+  #prepare(event: Event): void {
+    switch (event.type) {
+      case 'clientConnected':
+        this.clients.set(event.client, new ClientRecord(event.worker));
+        return;
+      case 'clientGone':
+        this.clients.delete(event.client);
+        for (const worker of this.#registeredBy(event.client)) {
+          if (worker.worker.lifetime === 'client') this.#leaves(worker);
+        }
+        return;
+      case 'clientBlocked': {
+        const client = this.clients.get(event.client);
+        if (client !== undefined) client.blocked = true;
+        return;
+      }
+      case 'clientDrained':
+        return this.clients.get(event.client)?.beginDraining();
+      case 'limitsReloaded':
+        this.#limits = event.limits;
+        return;
+      case 'requestWithdrawn':
+        this.clients.get(event.client)?.questions.delete(event.request);
+        return;
+      case 'watchAllRequested':
+        this.#ask(event.client, event.request, event);
+        return;
+      case 'watchAllEnded':
+        return this.clients.get(event.client)?.unwatchAll();
+      case 'watchEnded':
+        return this.clients.get(event.client)?.unwatch(event);
+      case 'workerForked': {
+        const worker = this.#liveWorker(event);
+        worker.process = { pid: event.pid, forkedAt: event.at, askedAt: null, killed: false };
+        return;
+      }
+      case 'shutdownRequested':
+        if (event.mode !== 'smart') this.#stopping();
+        return;
+      default:
+        if ('request' in event) this.#ask(event.client, event.request, event);
+    }
+  }
+
+  #ask(client: ClientId, request: number, event: Event): void {
+    this.clients.get(client)?.questions.set(request, event);
+  }
+
+  #look(event: Event, effect: Effect, state: State): void {
+    const isWord = effect.type === 'reply' || effect.type === 'notify';
+    expect(!this.#hasExited || isWord, 'after the end nothing is done any more');
+    switch (effect.type) {
+      case 'reply':
+        return this.#reply(effect, state);
+      case 'notify':
+        return this.#clientOf(effect.client).told(effect.status);
+      case 'notifyProgress':
+        for (const client of effect.clients) this.#clientOf(client);
+        return;
+      case 'startWorker': {
+        const worker = this.#liveWorker(effect);
+        expect(!worker.underWay, 'one attempt at a time');
+        expect(effect.attempt === worker.attempts + 1, 'attempts are counted one by one');
+        expect(!worker.leaving && !this.#isStopping, 'who is to stop for good is not started');
+        worker.attempts += 1;
+        worker.underWay = true;
+        worker.restartPromised = false;
+        return;
+      }
+      case 'askToStop': {
+        const { process } = this.#liveWorker(effect);
+        expect(process?.pid === effect.pid, 'only a process that is there is asked to stop');
+        expect(process.askedAt === null && !process.killed, 'it is asked once, and not when it is killed');
+        process.askedAt = event.at;
+        return;
+      }
+      case 'killWorker': {
+        const { process } = this.#liveWorker(effect);
+        expect(process?.pid === effect.pid, 'only a process that is there is killed');
+        expect(!process.killed, 'it is killed once');
+        process.killed = true;
+        return;
+      }
+      case 'measureMemory':
+        return expect(this.#liveWorker(effect).process?.pid === effect.pid, 'only what is there is measured');
+      case 'workerEnded':
+        return this.#workerEnded(effect, effect.status);
+      case 'exit':
+        expect(this.#isStopping && this.live.size === 0, 'the end is the end of everybody');
+        this.#hasExited = true;
+        return;
+    }
+  }
+
+  #reply({ client: id, request, answer }: Extract<Effect, { type: 'reply' }>, state: State): void {
+    const client = this.#clientOf(id);
+    const question = client.questions.get(request);
+    expect(question !== undefined, 'an answer belongs to a question');
+    client.questions.delete(request);
+    if (answer.answer === 'done') client.watchAll(state);
+    if (answer.answer === 'registered' && question.type === 'registrationRequested') {
+      this.#registered(question, answer.status, answer.existing);
+    }
+    if (answer.answer !== 'status' && answer.answer !== 'registered') return;
+    const { status } = answer;
+    const name = formatKey(status);
+    const worker = this.live.get(name);
+    if (question.type === 'watchRequested' || question.type === 'registrationRequested') client.watch(status);
+    else expect('slot' in question && name === formatKey(question), 'the answer is about whom the question was');
+    const last = this.ended.get(name);
+    if (last !== undefined) {
+      const same = status.sequence === last.sequence || status.reason?.kind === 'forgotten';
+      expect(same && status.final, 'a last word is the last');
+    } else expect(worker !== undefined && !status.final, 'who holds a slot has had no last word');
+    if (worker === undefined) return;
+    if (question.type === 'terminationRequested') this.#leaves(worker);
+    if (question.type === 'restartRequested') {
+      expect(!worker.leaving, 'who is to stop for good is not restarted');
+      worker.restartPromised = true;
+    }
+  }
+
+  #registered(
+    { client, key, worker }: Extract<Event, { type: 'registrationRequested' }>,
+    status: WorkerStatus,
+    existing: boolean,
+  ): void {
+    const name = formatKey(status);
+    const before = this.#byRegistrationKey.get(key);
+    if (existing || name === before) {
+      const record = this.live.get(name);
+      if (!existing && record !== undefined) record.registrant.client = client;
+      return;
+    }
+    expect(before === undefined || !this.live.has(before), 'one key registers one worker at a time');
+    expect(!this.live.has(name) && !this.ended.has(name), 'a new worker has a handle that nobody had');
+    expect(!this.#isStopping, 'nobody is registered in a shutdown');
+    this.#byRegistrationKey.set(key, name);
+    if (worker.ifNameTaken !== null) this.#replaceAll(worker.name);
+    this.#moveIn(status, worker, client);
+    this.#checkLimits(worker);
+  }
+
+  #replaceAll(name: string): void {
+    for (const other of this.live.values()) {
+      if (other.worker.name !== name) continue;
+      this.#leaves(other);
+      other.replaced = true;
+    }
+  }
+
+  #moveIn(key: WorkerKey, worker: BackgroundWorker, client: ClientId | null): void {
+    const { slot, generation } = key;
+    this.live.set(formatKey(key), {
+      key: { slot, generation },
+      worker,
+      registrant: { client },
+      attempts: 0,
+      underWay: false,
+      process: null,
+      leaving: false,
+      replaced: false,
+      restartPromised: false,
+    });
+  }
+
+  /** Those that the settings name are registered without an answer. */
+  meetEarly(state: State): void {
+    for (const tenant of tenants(state)) {
+      if (!this.live.has(formatKey(tenant))) this.#moveIn(tenant, tenant.worker, null);
+    }
+  }
+
+  #checkLimits(worker: BackgroundWorker): void {
+    const used = new Map<string, number>();
+    let all = 0;
+    for (const { worker: other, replaced } of this.live.values()) {
+      if (replaced) continue;
+      all += 1;
+      used.set(other.class, (used.get(other.class) ?? 0) + 1);
+    }
+    const { maxWorkerProcesses, classes } = this.#limits;
+    expect(all <= maxWorkerProcesses, 'no more workers than slots');
+    const own = classes[worker.class];
+    expect(own === undefined || (used.get(worker.class) ?? 0) <= own.max, 'no more of a class than its limit');
+    let reserved = 0;
+    for (const [name, limit] of Object.entries(classes)) {
+      if (name !== worker.class) reserved += Math.max(0, limit.reserved - (used.get(name) ?? 0));
+    }
+    expect(maxWorkerProcesses - all >= reserved, 'what is reserved is left');
+  }
+
+  #leaves(worker: WorkerRecord): void {
+    worker.leaving = true;
+    worker.restartPromised = false;
+  }
+
+  #workerEnded(key: WorkerKey, status: WorkerStatus): void {
+    const worker = this.#liveWorker(key);
+    expect(worker.process === null && !worker.underWay, 'who ends has no process');
+    expect(!worker.restartPromised, 'who was promised a restart gets it');
+    expect(status.final && status.reason !== null && !status.willRestart, 'the last word is final and says why');
+    expect(status.attempts === worker.attempts && status.deaths === worker.attempts, 'the last word counts right');
+    this.live.delete(formatKey(key));
+    this.ended.set(formatKey(key), status);
+  }
+
+  #conclude(event: Event, effects: readonly Effect[], state: State): void {
+    if (event.type === 'clientGone') this.#tiedAreTold(event.client);
+    this.#endsAreReported(event, effects);
+    for (const client of this.clients.values()) client.endStep(state);
+    expect(state.slots.used === this.live.size, 'no slot is lost, and none is used twice');
+    if ('request' in event && event.type !== 'registrationRequested' && event.type !== 'requestWithdrawn') {
+      const isOpen = this.clients.get(event.client)?.questions.has(event.request) === true;
+      expect(!isOpen, 'a question is answered at once');
+    }
+    if (event.type === 'clockAdvanced') this.#nobodyOverstays(event.at);
+  }
+
+  #stopping(): void {
+    if (this.#isStopping) return;
+    this.#isStopping = true;
+    for (const worker of this.live.values()) this.#leaves(worker);
+  }
+
+  #tiedAreTold(client: ClientId): void {
+    for (const { worker, registrant, process, underWay } of this.#registeredBy(client)) {
+      registrant.client = null;
+      if (worker.lifetime !== 'client') continue;
+      expect(process === null || process.askedAt !== null || process.killed, 'who is tied to it goes with its client');
+      expect(process !== null || underWay, 'without a process it is gone at once');
+    }
+  }
+
+  #registeredBy(client: ClientId): readonly WorkerRecord[] {
+    return [...this.live.values()].filter(({ registrant }) => registrant.client === client);
+  }
+
+  /** What ended was reported, whether anybody listened or not. */
+  #endsAreReported(event: Event, effects: readonly Effect[]): void {
+    let reports = 0;
+    let ends = 0;
+    for (const effect of effects) {
+      if (effect.type === 'reportStop') reports += 1;
+      if (effect.type !== 'workerEnded') continue;
+      ends += 1;
+      if (effect.worker.notifyPid === null) continue;
+      const isSent = effects.some(({ type }) => type === 'signalNotifyPid');
+      expect(isSent, 'who asked for a signal is sent one');
+    }
+    expect(reports >= ends, 'who ended is reported');
+    if (event.type === 'workerExited' || event.type === 'spawnFailed') expect(reports > 0, 'every death is reported');
+  }
+
+  #nobodyOverstays(at: number): void {
+    for (const { worker, process } of this.live.values()) {
+      if (process === null || process.killed) continue;
+      if (process.askedAt !== null) {
+        expect(process.askedAt + LONGEST_STOP_MS >= at, 'who does not obey is killed');
+        continue;
+      }
+      const { maxRunMs } = worker;
+      expect(maxRunMs === null || process.forkedAt + maxRunMs > at, 'who runs too long is asked to stop');
+    }
+  }
+
+  /** An attempt is over: the host says so just before it tells the core. */
+  attemptEnds(key: WorkerKey): void {
+    const worker = this.#liveWorker(key);
+    worker.process = null;
+    worker.underWay = false;
+  }
+
+  #liveWorker(key: WorkerKey): WorkerRecord {
+    const worker = this.live.get(formatKey(key));
+    expect(worker !== undefined, 'an order is about a worker that is there');
+    return worker;
+  }
+
+  #clientOf(id: ClientId): ClientRecord {
+    const client = this.clients.get(id);
+    expect(client !== undefined, 'what is sent is sent to somebody');
+    return client;
+  }
+}
