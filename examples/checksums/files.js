@@ -1,18 +1,12 @@
 /** Which files there are, and how they are shared out. */
-import { lstatSync, readdirSync, statSync } from 'node:fs';
+import { lstatSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** What a file costs beside its bytes, as if it were so much longer: opening and closing it. */
 const COST_OF_ONE = 64 * 1024;
 
-/** All regular files below a directory; links are not followed. Ends the program for what is no directory. */
+/** All regular files below a directory; links are not followed. */
 export function filesBelow(directory) {
-  const found = statSync(directory, { throwIfNoEntry: false });
-  if (found?.isDirectory() !== true) {
-    process.stderr.write(`checksums: ${directory} is ${found === undefined ? 'not there' : 'no directory'}\n`);
-    process.stderr.write('hint: usage: npm start -- [directory]\n');
-    process.exit(1);
-  }
   const files = [];
   const pending = [directory];
   for (let folder = pending.pop(); folder !== undefined; folder = pending.pop()) {

@@ -6,6 +6,7 @@
  *
  * Ends by itself; exit code 0 when everything agrees.
  */
+import { statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -14,6 +15,8 @@ import { filesBelow, shareOut } from './files.js';
 import { hashFiles } from './hashFiles.js';
 import { Screen } from './screen.js';
 import { hasSha256sum, sha256sum } from './sha256sum.js';
+
+const USAGE = 'usage: npm start -- [directory]';
 
 const directory = readArguments(process.argv.slice(2));
 const screen = new Screen(process.stdout);
@@ -128,9 +131,13 @@ function isThere(pid) {
 
 function readArguments(args) {
   const [path, ...more] = args;
-  if (path?.startsWith('-')) fail(`unknown option ${path}`, 'usage: npm start -- [directory]');
-  if (more.length > 0) fail(`one directory at a time, not ${args.length}`, 'usage: npm start -- [directory]');
-  return path === undefined ? fileURLToPath(new URL('../..', import.meta.url)) : resolve(path);
+  if (path?.startsWith('-')) fail(`unknown option ${path}`, USAGE);
+  if (more.length > 0) fail(`one directory at a time, not ${args.length}`, USAGE);
+  const directory = path === undefined ? fileURLToPath(new URL('../..', import.meta.url)) : resolve(path);
+  const found = statSync(directory, { throwIfNoEntry: false });
+  if (found === undefined) fail(`${directory} is not there`, USAGE);
+  if (!found.isDirectory()) fail(`${directory} is no directory`, USAGE);
+  return directory;
 }
 
 function fail(message, hint) {

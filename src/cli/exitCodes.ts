@@ -1,6 +1,7 @@
 /**
  * What the exit codes of `bgworker` mean. A worker that ran gives its own: its exit code, or 128 + n when signal n
- * ended it, as a shell has it. The others are sysexits.h's where it has one.
+ * ended it, as a shell has it. The others stand among the numbers of
+ * sysexits.h, which no worker gives by accident.
  */
 import { constants } from 'node:os';
 import type { BgworkerError } from '../base/index.js';

@@ -22,8 +22,9 @@ import { rememberDeath } from './deadPostmasters.js';
 import { publishRegistration } from './diagnostics.js';
 import type { EventBuffer } from './eventBuffer.js';
 import { Subscriptions } from './subscriptions.js';
-import type { Told } from './watchedWorker.js';
 import { WatchedWorker } from './watchedWorker.js';
+import type { Told } from './workerState.js';
+import { toldNow } from './workerState.js';
 
 export interface AttachOptions {
   readonly directory: string;
@@ -57,7 +58,6 @@ export class Backend implements ConnectionOwner {
   readonly #channels = new ChannelTable({
     tell: (bytes) => this.#connection.tell(bytes),
     open: ({ slot, generation }) => this.ask({ type: 'channelOpen', slot, generation }, () => {}, { repeat: false }),
-    mayRun: (key) => this.#workers.has(formatKey(key)),
     holdWhile: (promise) => this.holdWhile(promise),
   });
   readonly #latch = new Latch();
@@ -187,7 +187,7 @@ export class Backend implements ConnectionOwner {
   }
 
   channelOf(watched: WatchedWorker): WorkerChannel {
-    return this.#channels.of(watched.key);
+    return this.#channels.of(watched);
   }
 
   // --- what the connection tells ---
@@ -195,7 +195,7 @@ export class Backend implements ConnectionOwner {
   received(news: News, attachments: readonly Uint8Array[]): void {
     switch (news.type) {
       case 'notify':
-        this.#notify({ status: decodeStatus(news.status, attachments), now: news.now });
+        this.#notify(toldNow(decodeStatus(news.status, attachments), news.now));
         return;
       case 'progress':
         this.#workers.get(formatKey(news))?.tellProgress({ done: news.done, total: news.total });
@@ -296,7 +296,7 @@ export class Backend implements ConnectionOwner {
 }
 
 function toldIn(reply: Extract<Reply, { status: WireStatus }>, attachments: readonly Uint8Array[]): Told {
-  return { status: decodeStatus(reply.status, attachments), now: reply.now };
+  return toldNow(decodeStatus(reply.status, attachments), reply.now);
 }
 
 function unexpected(reply: Reply): BgworkerError {

@@ -4,8 +4,10 @@
  * the first use, and kept from letting the process end while somebody waits for a value.
  *
  * A channel belongs to one run of the worker and to one client at a time. When the run is over it is closed, after all
- * that the worker sent was read; `handle.channel` then gives a new one, for the next run.
+ * that the worker sent was read. Once its user has been told so, `handle.channel` gives a new one, for the next run: so
+ * nobody passes from one run to another without noticing.
  */
+import { BgworkerError } from '../base/index.js';
 import type { Channel, ChannelEnding, ReceiveOptions } from '../protocol/index.js';
 
 interface Options {
@@ -20,6 +22,8 @@ export class WorkerChannel<In = unknown, Out = unknown> implements AsyncIterable
   readonly #open: () => Promise<void>;
   readonly #holdWhile: Options['holdWhile'];
   #opening: Promise<void> | undefined;
+  #isOver = false;
+  #wasToldOfEnd = false;
 
   constructor({ channel, open, holdWhile }: Options) {
     this.#channel = channel;
@@ -27,9 +31,9 @@ export class WorkerChannel<In = unknown, Out = unknown> implements AsyncIterable
     this.#holdWhile = holdWhile;
   }
 
-  /** Somebody has used it, so that there is an other end to hear from. */
-  get isUsed(): boolean {
-    return this.#opening !== undefined;
+  /** Its run is over, and whoever uses it has been told so: by `done`, by a send that failed, or by `waitForClose`. */
+  get isSpent(): boolean {
+    return this.#isOver && this.#wasToldOfEnd;
   }
 
   /**
@@ -37,14 +41,20 @@ export class WorkerChannel<In = unknown, Out = unknown> implements AsyncIterable
    * come to its function yet is given it then. Throws `ERR_NOT_SERIALIZABLE`, `ERR_CHANNEL_MESSAGE_TOO_LONG` (64 MiB),
    * `ERR_CHANNEL_QUEUE_FULL`, `ERR_CHANNEL_TAKEN` when another client has this side, or `ERR_CHANNEL_CLOSED`.
    */
-  send(value: Out): Promise<void> {
-    return this.#holdWhile(this.#whenOpen().then(() => this.#channel.send(value)));
+  async send(value: Out): Promise<void> {
+    try {
+      await this.#holdWhile(this.#whenOpen().then(() => this.#channel.send(value)));
+    } catch (error) {
+      if (error instanceof BgworkerError && error.code === 'ERR_CHANNEL_CLOSED') this.#wasToldOfEnd = true;
+      throw error;
+    }
   }
 
   /** The next value; `done` after the last one, when the worker has ended its side or its run is over. */
-  receive(options?: ReceiveOptions): Promise<IteratorResult<In, undefined>> {
-    const received = this.#whenOpen().then(() => this.#channel.receive(options));
-    return this.#holdWhile(received as Promise<IteratorResult<In, undefined>>);
+  async receive(options?: ReceiveOptions): Promise<IteratorResult<In, undefined>> {
+    const received = await this.#holdWhile(this.#whenOpen().then(() => this.#channel.receive(options)));
+    if (received.done === true) this.#wasToldOfEnd = true;
+    return received as IteratorResult<In, undefined>;
   }
 
   /** Leaving the loop leaves the channel open: another loop goes on where this one stopped. */
@@ -59,8 +69,16 @@ export class WorkerChannel<In = unknown, Out = unknown> implements AsyncIterable
   }
 
   /** How the worker's side ended: by itself, or with the run. */
-  waitForClose(): Promise<ChannelEnding> {
-    return this.#holdWhile(this.#whenOpen().then(() => this.#channel.closed));
+  async waitForClose(): Promise<ChannelEnding> {
+    const ending = await this.#holdWhile(this.#whenOpen().then(() => this.#channel.closed));
+    this.#wasToldOfEnd = true;
+    return ending;
+  }
+
+  /** The owner's: the run is over, or the connection. */
+  giveUp(): void {
+    this.#isOver = true;
+    this.#channel.peerGone();
   }
 
   #whenOpen(): Promise<void> {

@@ -145,7 +145,7 @@ export class Client {
     if (handle === undefined) {
       throw new BgworkerError('ERR_INVALID_HANDLE', 'that is no handle', {
         detail: String(text).slice(0, 100),
-        hint: 'a handle is epoch:slot:generation, as String(handle) or bgworker launch gave it',
+        hint: 'a handle is epoch:slot:generation, as String(handle) and bgworker ps give it',
       });
     }
     const isHere = handle.epoch === this.epoch && this.closed === null;

@@ -1,5 +1,6 @@
 /**
- * Attaching to a postmaster that is there. To start one in this process, see embedded.ts.
+ * Attaching to a postmaster that is there. To start one that lives and dies with this process, see embedded.ts; whether
+ * one is there is found out by nothing but connecting to it.
  */
 import { resolve } from 'node:path';
 import type { WorkerKey } from '../core/index.js';

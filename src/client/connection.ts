@@ -273,7 +273,7 @@ export class Connection {
     }
     const error = new BgworkerError('ERR_NO_POSTMASTER', 'no postmaster is running there', {
       detail: `${this.#directory} (${code})`,
-      hint: `start one: bgworker start --directory ${this.#directory}, or startPostmaster() in this process`,
+      hint: `start one there, startPostmaster({ directory: '${this.#directory}' }), or name its directory`,
     });
     this.#finish({ how: 'failed', error });
   }

@@ -88,15 +88,18 @@ class Child {
 
   /** Sends the settings and waits for the word that it listens. */
   async start(settings: Buffer, signal: AbortSignal | undefined): Promise<Listening> {
+    let aborted = (): void => {};
     const answer = new Promise<EmbeddedMessage | 'aborted' | Exit>((resolve) => {
       this.#answered = resolve;
-      signal?.addEventListener('abort', () => resolve('aborted'), { once: true });
+      aborted = () => resolve('aborted');
       // Whatever it still said has been read when its descriptor has ended.
       const ended = new Promise((closed) => this.#line.once('close', closed));
       void Promise.all([this.#exited, ended]).then(([exit]) => resolve(exit));
     });
+    signal?.addEventListener('abort', aborted, { once: true });
     this.#line.write(settings);
     const message = await answer;
+    signal?.removeEventListener('abort', aborted);
     if (message === 'aborted') throw signal?.reason;
     if (!('type' in message)) throw exitError(message);
     if (message.type === 'listening') return message;

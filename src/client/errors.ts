@@ -108,7 +108,7 @@ export class ProtocolMismatchError extends BgworkerError {
         : `this process uses ${describeCopy(ours)}; the postmaster, process ${theirs.pid}, uses ${describeCopy(theirs)}`;
     super('ERR_PROTOCOL_MISMATCH', 'the postmaster is another version of bgworker', {
       detail,
-      hint: `restart it with this version: bgworker stop --directory ${directory} && bgworker start --directory ${directory}`,
+      hint: `end the process that holds the postmaster in ${directory}, and start it anew with this version`,
     });
   }
 }

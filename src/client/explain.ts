@@ -105,7 +105,7 @@ function explainCause(cause: StopCause, reason: WorkerStopReason): { what: strin
         hint: 'leave descriptors 3 and 4 alone',
       };
     case 'postmasterShutdown':
-      return { what: `was stopped by a ${cause.mode} shutdown of the postmaster` };
+      return { what: `was stopped by the postmaster's shutdown (${cause.mode})` };
     case 'forgotten':
       return { what: 'stopped so long ago that nobody remembers why', hint: 'raise finalWordsKept' };
     default:

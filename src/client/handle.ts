@@ -25,8 +25,16 @@ import { EventBuffer } from './eventBuffer.js';
 import { readResult } from './result.js';
 import { waitFor } from './waiting.js';
 import type { Progress, WatchedWorker } from './watchedWorker.js';
-import type { HandleStatus, PostmasterDied, Started, Stopped, WorkerEvent, WorkerStopReason } from './workerState.js';
-import { calendarAt, describeReason } from './workerState.js';
+import type {
+  HandleStatus,
+  PostmasterDied,
+  Started,
+  Stopped,
+  Told,
+  WorkerEvent,
+  WorkerStopReason,
+} from './workerState.js';
+import { describeReason, hasReached } from './workerState.js';
 
 export interface WaitForStartupOptions {
   /**
@@ -61,8 +69,6 @@ export type PidAnswer =
 
 export type StartupAnswer = Started | Stopped | PostmasterDied;
 export type ShutdownAnswer = Stopped | PostmasterDied;
-
-const PHASES: readonly Phase[] = ['forked', 'runtime', 'loading', 'running', 'ready'];
 
 export class BackgroundWorkerHandle<Result = unknown> implements AsyncIterable<WorkerEvent> {
   readonly #backend: Backend;
@@ -125,7 +131,7 @@ export class BackgroundWorkerHandle<Result = unknown> implements AsyncIterable<W
       const { reason } = told.status;
       this.#described = {
         of: told.status,
-        reason: reason === null ? null : describeReason(reason, calendarAt(told.now)),
+        reason: reason === null ? null : describeReason(reason, told.toDate),
       };
     }
     return this.#described.reason;
@@ -143,7 +149,7 @@ export class BackgroundWorkerHandle<Result = unknown> implements AsyncIterable<W
 
   /**
    * The channel to the worker's present run, or to the one to come: values both ways. It is opened by its first use,
-   * and one client at a time has it. When the run is over, this gives a new one.
+   * and one client at a time has it. When you have been told that the run is over, this gives a new one.
    */
   get channel(): WorkerChannel {
     return this.#backend.channelOf(this.#watched);
@@ -172,19 +178,20 @@ export class BackgroundWorkerHandle<Result = unknown> implements AsyncIterable<W
    * PostgreSQL: WaitForBackgroundWorkerStartup.
    */
   async waitForStartup({ until = 'running', signal }: WaitForStartupOptions = {}): Promise<StartupAnswer> {
-    const reached = phasesFrom(until);
+    if (!['forked', 'running', 'ready'].includes(until))
+      throw invalid('until', until, "give 'forked', 'running' or 'ready'");
     const attempt = this.#attemptToAnswer();
     return waitFor(this.#backend, this.#watched, signal, () => {
-      const status = this.#watched.told?.status;
-      if (status?.final !== true && this.#isGone()) return { status: 'postmasterDied' };
-      if (status === undefined) return undefined;
-      if (status.final) return this.#stopped(status);
-      const { attempts, deaths, phase, pid } = status;
-      if (attempts >= attempt && phase !== null && pid !== null && reached.includes(phase)) {
+      const { told } = this.#watched;
+      if (told?.status.final !== true && this.#isGone()) return { status: 'postmasterDied' };
+      if (told === null) return undefined;
+      if (told.status.final) return this.#stopped(told);
+      const { attempts, deaths, phase, pid } = told.status;
+      if (attempts >= attempt && pid !== null && hasReached(phase, until)) {
         this.#answered(attempts, attempts - 1);
         return { status: 'started', pid };
       }
-      return deaths >= attempt ? this.#stopped(status) : undefined;
+      return deaths >= attempt ? this.#stopped(told) : undefined;
     });
   }
 
@@ -196,11 +203,11 @@ export class BackgroundWorkerHandle<Result = unknown> implements AsyncIterable<W
     if (until !== 'end' && until !== 'nextDeath') throw invalid('until', until, "give 'end' or 'nextDeath'");
     const deathsBefore = this.#answeredDeaths;
     return waitFor(this.#backend, this.#watched, signal, () => {
-      const status = this.#watched.told?.status;
-      if (status?.final !== true && this.#isGone()) return { status: 'postmasterDied' };
-      if (status === undefined) return undefined;
-      const isAnswer = status.final || (until === 'nextDeath' && status.deaths > deathsBefore);
-      return isAnswer ? this.#stopped(status) : undefined;
+      const { told } = this.#watched;
+      if (told?.status.final !== true && this.#isGone()) return { status: 'postmasterDied' };
+      if (told === null) return undefined;
+      const isAnswer = told.status.final || (until === 'nextDeath' && told.status.deaths > deathsBefore);
+      return isAnswer ? this.#stopped(told) : undefined;
     });
   }
 
@@ -225,6 +232,7 @@ export class BackgroundWorkerHandle<Result = unknown> implements AsyncIterable<W
    * Resolves when the postmaster has taken the order. Throws `ERR_WORKER_ENDED` for one that ended for good.
    */
   async restart({ signal }: SignalOption = {}): Promise<void> {
+    if (this.#isLeftBehind) throw this.#postmasterDied();
     const { slot, generation } = this.#watched.key;
     for (;;) {
       const deaths = this.#watched.told?.status.deaths ?? 0;
@@ -252,7 +260,7 @@ export class BackgroundWorkerHandle<Result = unknown> implements AsyncIterable<W
       const found = told === null ? undefined : readResult(this, told.status, this.reason);
       if (found !== undefined || (told !== null && end === null)) return found;
       return () => {
-        throw end === null ? new PostmasterDiedError(`${this.id} is of a postmaster that died`) : errorOfEnd(end);
+        throw this.#postmasterDied();
       };
     });
     return read() as Result;
@@ -296,7 +304,7 @@ export class BackgroundWorkerHandle<Result = unknown> implements AsyncIterable<W
     this.#answeredDeaths = Math.max(this.#answeredDeaths, deaths);
   }
 
-  #stopped(status: WorkerStatus): Stopped {
+  #stopped({ status, toDate }: Told): Stopped {
     const { deaths, attempts, willRestart, retryAt } = status;
     const { reason } = this;
     assert(reason !== null, 'the schema wants a reason for every death');
@@ -306,7 +314,7 @@ export class BackgroundWorkerHandle<Result = unknown> implements AsyncIterable<W
       reason,
       // An attempt without a death is the next one, already under way.
       willRestart: willRestart || attempts > deaths,
-      retryAt: retryAt === null || this.#watched.told === null ? null : calendarAt(this.#watched.told.now)(retryAt),
+      retryAt: retryAt === null ? null : toDate(retryAt),
     };
   }
 
@@ -316,6 +324,11 @@ export class BackgroundWorkerHandle<Result = unknown> implements AsyncIterable<W
     return end === null ? told === null : end.how === 'postmasterDied' || end.how === 'shutdown';
   }
 
+  #postmasterDied(): BgworkerError {
+    const { end } = this.#watched;
+    return end === null ? new PostmasterDiedError(`it was the postmaster of ${this.id}`) : errorOfEnd(end);
+  }
+
   /** As isLeftBehind; throws when nothing can be known any more, since we left or the connection failed. */
   #isGone(): boolean {
     const { end } = this.#watched;
@@ -323,13 +336,6 @@ export class BackgroundWorkerHandle<Result = unknown> implements AsyncIterable<W
     if (end !== null) throw errorOfEnd(end);
     return false;
   }
-}
-
-function phasesFrom(until: string): readonly Phase[] {
-  if (until !== 'forked' && until !== 'running' && until !== 'ready') {
-    throw invalid('until', until, "give 'forked', 'running' or 'ready'");
-  }
-  return PHASES.slice(PHASES.indexOf(until));
 }
 
 /** Some questions need no answer from a postmaster that is dead: its death is the answer. */

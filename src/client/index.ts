@@ -1,5 +1,7 @@
 /**
  * The client: what a process uses to register background workers with a postmaster and to know what becomes of them.
+ *
+ * `index.ts` of the package shows users what of this is theirs; the rest is for the worker runtime and the CLI.
  */
 export type { WorkerChannel } from './channel.js';
 export { type Activity, Client, type CloseReason } from './client.js';

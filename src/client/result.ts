@@ -1,5 +1,6 @@
 /**
- * What a worker's run gave: the value it returned, or the error that says why there is none.
+ * What a worker's run gave: the value it returned, or the error that says why there is none. For a worker that is
+ * started again it is that of the run that returned, whatever came before and comes behind it.
  */
 import { BgworkerError } from '../base/index.js';
 import type { WorkerStatus } from '../core/index.js';

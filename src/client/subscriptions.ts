@@ -7,8 +7,8 @@ import { formatKey } from '../core/index.js';
 import type { ConnectionEnd } from './connection.js';
 import { errorOfEnd } from './connection.js';
 import type { EventBuffer } from './eventBuffer.js';
-import type { Told } from './watchedWorker.js';
 import { missedSince } from './watchedWorker.js';
+import type { Told } from './workerState.js';
 import { describeEvent } from './workerState.js';
 
 export class Subscriptions {
@@ -50,7 +50,7 @@ export class Subscriptions {
     if (last !== null && status.sequence <= last.status.sequence) return;
     if (status.final) this.#seen.delete(name);
     else this.#seen.set(name, told);
-    const event = describeEvent(this.#idOf(status), status, told.now, missedSince(last, status));
+    const event = describeEvent(this.#idOf(status), told, missedSince(last, status));
     for (const buffer of this.#buffers) buffer.push(event);
   }
 

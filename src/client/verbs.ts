@@ -17,6 +17,7 @@ import type { ScriptOptions, Target, WorkerOptions } from './registration.js';
 import { defineRegistration } from './registration.js';
 import { causeOf } from './result.js';
 import type { WorkerStopReason } from './workerState.js';
+import { hasReached } from './workerState.js';
 
 export interface RegisterOptions extends WorkerOptions {
   /** Gives up waiting for the registration's answer; a worker that was registered nevertheless is terminated. */
@@ -121,11 +122,9 @@ async function endWorker(handle: BackgroundWorkerHandle, how: 'terminate' | 'ter
   }
 }
 
-const PHASES: readonly (Phase | null)[] = ['forked', 'runtime', 'loading', 'running', 'ready'];
-
 /** A worker that is over already has started all the same, if it came so far or did all it had to do. */
 function hasCome(reason: WorkerStopReason, until: Phase): boolean {
-  return reason.kind === 'returned' || PHASES.indexOf(reason.phase) >= PHASES.indexOf(until);
+  return reason.kind === 'returned' || hasReached(reason.phase, until);
 }
 
 function moduleOf(target: Target): string {

@@ -11,14 +11,8 @@ import type { ConnectionEnd } from './connection.js';
 import { errorOfEnd } from './connection.js';
 import { publishSteps } from './diagnostics.js';
 import type { EventBuffer } from './eventBuffer.js';
-import type { WorkerEvent } from './workerState.js';
+import type { Told, WorkerEvent } from './workerState.js';
 import { describeEvent, describePostmasterDeath } from './workerState.js';
-
-/** A status, and the postmaster's clock when it was sent. */
-export interface Told {
-  readonly status: WorkerStatus;
-  readonly now: number;
-}
 
 export interface Progress {
   readonly done: number;
@@ -58,16 +52,16 @@ export class WatchedWorker {
 
   /** Nothing more will be told of it. */
   get isOver(): boolean {
-    return this.#end !== null || this.#told?.status.final === true;
+    return this.#end !== null || this.#told === null || this.#told.status.final;
   }
 
   tell(told: Told): void {
     const last = this.#told;
     const { status } = told;
-    if (this.isOver || (last !== null && status.sequence < last.status.sequence)) return;
+    if (this.isOver || last === null || status.sequence < last.status.sequence) return;
     this.#told = told;
     // The same sequence again: the answer to a question, with a phase that nobody is notified of.
-    if (last === null || status.sequence > last.status.sequence) this.#publish(told, missedSince(last, status));
+    if (status.sequence > last.status.sequence) this.#publish(told, missedSince(last, status));
     this.#announce();
   }
 
@@ -116,8 +110,8 @@ export class WatchedWorker {
     reader.end();
   }
 
-  #eventOf({ status, now }: Told, missed: number): WorkerEvent {
-    return describeEvent(this.id, status, now, missed);
+  #eventOf(told: Told, missed: number): WorkerEvent {
+    return describeEvent(this.id, told, missed);
   }
 
   #announce(): void {

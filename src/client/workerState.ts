@@ -73,6 +73,13 @@ export interface WorkerEvent {
   readonly missed: number;
 }
 
+const PHASES: readonly Phase[] = ['forked', 'runtime', 'loading', 'running', 'ready'];
+
+/** Phases only go forward. */
+export function hasReached(phase: Phase | null, wanted: Phase): boolean {
+  return phase !== null && PHASES.indexOf(phase) >= PHASES.indexOf(wanted);
+}
+
 /** From an instant on the postmaster's monotonic clock to our calendar. */
 export type ToDate = (instant: number) => Date;
 
@@ -80,6 +87,18 @@ export type ToDate = (instant: number) => Date;
 export function calendarAt(now: number): ToDate {
   const offsetMs = Date.now() - now;
   return (instant) => new Date(Math.round(instant + offsetMs));
+}
+
+/** A status as it was told, with the calendar of that moment: read later, its instants are still what they were. */
+export interface Told {
+  readonly status: WorkerStatus;
+  readonly at: Date;
+  readonly toDate: ToDate;
+}
+
+export function toldNow(status: WorkerStatus, now: number): Told {
+  const toDate = calendarAt(now);
+  return { status, at: toDate(now), toDate };
 }
 
 export function describeReason(reason: StopReason, toDate: ToDate): WorkerStopReason {
@@ -91,8 +110,7 @@ export function describeReason(reason: StopReason, toDate: ToDate): WorkerStopRe
   };
 }
 
-export function describeEvent(handle: string, status: WorkerStatus, now: number, missed: number): WorkerEvent {
-  const toDate = calendarAt(now);
+export function describeEvent(handle: string, { status, at, toDate }: Told, missed: number): WorkerEvent {
   return {
     handle,
     name: status.name,
@@ -105,7 +123,7 @@ export function describeEvent(handle: string, status: WorkerStatus, now: number,
     final: status.final,
     willRestart: status.willRestart,
     retryAt: status.retryAt === null ? null : toDate(status.retryAt),
-    at: toDate(now),
+    at,
     missed,
   };
 }

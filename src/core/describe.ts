@@ -59,7 +59,7 @@ function forgotten(key: WorkerKey): WorkerStatus {
     phase: null,
     pid: null,
     attempts: 0,
-    deaths: 1,
+    deaths: 0,
     reason: {
       kind: 'forgotten',
       phase: null,

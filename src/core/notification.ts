@@ -91,6 +91,6 @@ export function unknownWorker(key: WorkerKey): Refusal {
     code: 'ERR_UNKNOWN_WORKER',
     message: 'no such worker',
     detail: `${formatKey(key)} was never registered with this postmaster`,
-    hint: 'use a handle as register() or bgworker launch gave it',
+    hint: 'use a handle as register() or bgworker ps gives it',
   };
 }

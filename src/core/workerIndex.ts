@@ -21,7 +21,8 @@ export function hasWorker(index: WorkerIndex, word: string, key: WorkerKey): boo
   return found !== undefined && isSameWorker(found, key);
 }
 
-/** In an order that depends on the slots alone. */
+/** By slot. */
 export function workersOf(index: WorkerIndex, word: string): readonly WorkerKey[] {
-  return [...(index.get(word)?.entries() ?? [])].map(([, key]) => key);
+  const keys = [...(index.get(word)?.entries() ?? [])].map(([, key]) => key);
+  return keys.sort((one, other) => one.slot - other.slot);
 }

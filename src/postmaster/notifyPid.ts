@@ -24,7 +24,7 @@ export class NotifyPids {
         code: 'ERR_NOTIFY_PID',
         message: 'this process cannot be signalled with SIGUSR1',
         detail: `process ${pid} ${wrong}`,
-        hint: 'install the handler first (trap … USR1), or read bgworker events or the handle instead',
+        hint: 'install the handler first (trap … USR1), or follow the handle from a Node process instead',
       };
     }
     this.#births.set(pid, birthOf(pid) ?? '');

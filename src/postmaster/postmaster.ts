@@ -97,8 +97,10 @@ export class Postmaster {
       await clearClaimedDirectory(claim, { graceMs: settings.limits.postmasterDeathGraceMs });
       const postmaster = new Postmaster(epoch, claim, options);
       await postmaster.#open();
-      // What other embedded postmasters of ours left behind; nobody waits for it.
-      if (settings.directory === null) void sweepPrivateDirectories(base);
+      // What other embedded postmasters of ours left behind; nobody waits for it. One that died just now has a guardian,
+      // whose workers may still finish.
+      const { postmasterDeathGraceMs: graceMs } = settings.limits;
+      if (settings.directory === null) void sweepPrivateDirectories(base, { graceMs });
       return postmaster;
     } catch (error) {
       claim[Symbol.dispose]();
@@ -339,7 +341,7 @@ export class Postmaster {
     if (reason === null) return;
     const { output, kind, code, signal, pid, phase } = reason;
     const handle = formatHandle({ epoch: this.epoch, slot: status.slot, generation: status.generation });
-    const fine = kind === 'returned' || kind === 'exitedWithoutReturning' || kind === 'terminated';
+    const fine = EXPECTED_ENDS.has(kind);
     const level = fine || watched ? 'info' : 'warn';
     const how = signal === null ? (code === null ? '' : ` with exit code ${code}`) : ` by signal ${signal}`;
     const who = `background worker ${JSON.stringify(worker.name)}${pid === null ? '' : ` (PID ${pid})`}`;
@@ -362,6 +364,16 @@ export class Postmaster {
     this.#resolveEnded();
   }
 }
+
+/** Ends that somebody wanted: nothing to be warned of, even when nobody is told. */
+const EXPECTED_ENDS: ReadonlySet<string> = new Set([
+  'returned',
+  'exitedWithoutReturning',
+  'terminated',
+  'terminatedBeforeStart',
+  'clientGone',
+  'postmasterShutdown',
+]);
 
 const CHANNEL_OVERRUN: GoodbyeDetail = {
   code: 'ERR_CHANNEL_OVERRUN',

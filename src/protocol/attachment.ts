@@ -106,7 +106,8 @@ export function decodeSettings(settings: unknown, attachments: readonly Uint8Arr
     if (mainArg?.kind !== 'bytes') return worker;
     const bytes = attachments[next];
     next += 1;
-    return { ...(worker as object), mainArg: { kind: 'bytes', bytes } };
+    assert(bytes !== undefined, 'the schema counts attachments');
+    return { ...(worker as object), mainArg: { kind: 'bytes', bytes: ownBytes(bytes) } };
   }
 }
 
@@ -142,6 +143,8 @@ function liveResult(result: WireStatus['result'], bytes: Uint8Array | undefined)
   return { state: 'bytes', bytes: ownBytes(bytes) };
 }
 
+/** A plain Uint8Array, whatever it was cut from. */
 function ownBytes(bytes: Uint8Array): Uint8Array {
-  return bytes.byteLength * 2 >= bytes.buffer.byteLength ? bytes : new Uint8Array(bytes);
+  const { buffer, byteOffset, byteLength } = bytes;
+  return byteLength * 2 >= buffer.byteLength ? new Uint8Array(buffer, byteOffset, byteLength) : new Uint8Array(bytes);
 }

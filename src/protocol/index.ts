@@ -1,5 +1,6 @@
 /**
- * Bytes to messages and back, and nothing that knows a socket.
+ * Bytes to messages and back: what both sides of every conversation share. Sans-IO: nothing here knows a socket, so
+ * all of it can be tested by handing it bytes.
  */
 export {
   decodeJob,

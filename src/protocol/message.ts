@@ -91,10 +91,7 @@ export type PostmasterMessage =
   | { readonly type: 'done'; readonly request: number }
   | { readonly type: 'notify'; readonly now: number; readonly status: WireStatus }
   | ({ readonly type: 'progress'; readonly done: number; readonly total: number | null } & WorkerKey)
-  /**
-   * The worker's run is over, or its function is entered now: `opened` tells the client that its data will be read,
-   * `closed` that the run it spoke to is gone.
-   */
+  /** The run it spoke to is over; all that the worker sent has come before this. */
   | ({ readonly type: 'channelClosed' } & WorkerKey)
   | (ChannelMessage & WorkerKey);
 

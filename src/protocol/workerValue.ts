@@ -41,7 +41,7 @@ export function readWorkerValue(value: unknown): ReadWorkerValue | undefined {
  * How long a module that was evaluated may need to give its namespace: microseconds, or one question to a loader's
  * thread. A module that is still being evaluated never answers a question that its own top level waits for.
  */
-const NAMESPACE_WITHIN_MS = 2_000;
+const NAMESPACE_WITHIN_MS = 1_000;
 
 async function findExportName(value: unknown, module: string): Promise<string> {
   const namespace = await importWithin(module, NAMESPACE_WITHIN_MS);

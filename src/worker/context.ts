@@ -7,9 +7,9 @@
  */
 import { getEventListeners } from 'node:events';
 import type { Client, Runtime } from '../client/index.js';
-import type { ChannelMessage, OrderMessage } from '../protocol/index.js';
+import type { ChannelMessage, ChannelOptions, OrderMessage } from '../protocol/index.js';
 import type { Log } from './log.js';
-import { part } from './parts.js';
+import { part, tryProtocol } from './parts.js';
 import type { PeerChannel } from './peerChannel.js';
 import type { PostmasterLine } from './postmasterLine.js';
 import type { Progress } from './progress.js';
@@ -46,11 +46,12 @@ export class Context {
     if (message.type !== 'channelCredit') this.#theLatch().set();
   }
 
-  /** The client is gone; the next one gets a channel of its own. */
+  /** The client is gone; the next one gets a channel of its own. The end of this one is said in any case (PeerChannel). */
   channelClosed(): void {
-    const channel = this.#theChannel();
+    const channel = this.#channel;
     this.#channel = null;
-    channel.peerGone();
+    if (channel === null) this.#line.tell({ type: 'channelEnd' });
+    else channel.peerGone();
     this.#theLatch().set();
   }
 
@@ -99,7 +100,7 @@ export class Context {
 
   #awaitsStop(): boolean {
     const { signal, wasAsked } = this.#stop;
-    if (wasAsked) return false;
+    if (signal.aborted || wasAsked) return !signal.aborted;
     return this.#terminated !== null || getEventListeners(signal, 'abort').length > 0 || hasDependents(signal);
   }
 
@@ -173,9 +174,10 @@ export class Context {
   }
 
   #theChannel(): PeerChannel {
-    this.#channel ??= new (part('peerChannel').PeerChannel)((message, bytes) =>
-      this.#line.tell(message, bytes === null ? [] : [bytes]),
-    );
+    if (this.#channel !== null) return this.#channel;
+    const { PeerChannel } = part('peerChannel');
+    const send: ChannelOptions['send'] = (message, bytes) => this.#line.tell(message, bytes === null ? [] : [bytes]);
+    this.#channel = new PeerChannel(send, tryProtocol());
     return this.#channel;
   }
 
@@ -222,6 +224,7 @@ function entryOf({ worker, handle, attempt }: Job): WorkerEntry {
 function hasDependents(signal: AbortSignal): boolean {
   const name = Object.getOwnPropertySymbols(signal).find(({ description }) => description === 'kDependantSignals');
   if (name === undefined) return false;
-  const dependents = (signal as unknown as Record<symbol, unknown>)[name];
-  return dependents instanceof Set && dependents.size > 0;
+  // A Set, but not always one of those that `instanceof` knows.
+  const dependents = (signal as unknown as Record<symbol, { readonly size?: number } | undefined>)[name];
+  return (dependents?.size ?? 0) > 0;
 }

@@ -12,15 +12,15 @@
  *
  * Model: StartBackgroundWorker in bgworker.c: load the library, look up the function, call it, exit.
  */
+
+import { fileURLToPath } from 'node:url';
 import type { BackgroundWorker } from '../core/index.js';
-import type { OrderMessage } from '../protocol/index.js';
+import type { OrderMessage, WorkerValue, workerBrand } from '../protocol/index.js';
 import type { Job } from './context.js';
 import { Context } from './context.js';
 import { LastWords } from './lastWords.js';
-import { findFunction } from './moduleExport.js';
-import { prepareParts } from './parts.js';
+import { keepParts, prepareParts } from './parts.js';
 import { PostmasterLine } from './postmasterLine.js';
-import { prepareProcess } from './preparation.js';
 import { StopRequest } from './stopRequest.js';
 
 /** Node's own code for a wait that cannot end. */
@@ -32,28 +32,31 @@ export type WorkerSignal = 'SIGTERM' | 'SIGHUP';
 /** A module that takes longer to load than most must hear of orders and of the postmaster's death meanwhile. */
 const LISTEN_AFTER_MS = 20;
 
-/** Which copy of the package this is. */
-export interface PackageCopy {
+/** What main.ts has made ready. */
+export interface Boot {
+  /** Which copy of the package this is. */
   readonly version: string;
   readonly path: string;
+  /** The handler gets the signals that came before it, too. */
+  readonly takeSignals: (handler: (signal: WorkerSignal) => void) => void;
+  /** Of stdout and stderr. */
+  readonly countUsedStreams: () => number;
 }
 
-type TakeSignals = (handler: (signal: WorkerSignal) => void) => void;
-
-export function runWorker(copy: PackageCopy, takeSignals: TakeSignals): void {
-  new Worker(copy, takeSignals);
+export function runWorker(boot: Boot): void {
+  new Worker(boot);
 }
 
 class Worker {
-  readonly #copy: PackageCopy;
+  readonly #boot: Boot;
   readonly #line: PostmasterLine;
   readonly #stop: StopRequest;
   readonly #lastWords: LastWords;
   #state: 'awaitingJob' | 'loading' | 'script' | 'running' = 'awaitingJob';
   #context: Context | null = null;
 
-  constructor(copy: PackageCopy, takeSignals: TakeSignals) {
-    this.#copy = copy;
+  constructor(boot: Boot) {
+    this.#boot = boot;
     this.#line = new PostmasterLine({
       told: (message, attachments) => this.#told(message, attachments),
       postmasterDied: () => this.#stop.postmasterDied(),
@@ -66,10 +69,10 @@ class Worker {
       line: this.#line,
       stop: this.#stop,
       flush: () => this.#context?.flush(),
-      isWaiting: () => this.#context?.isWaiting === true,
+      isWaiting: () => this.#state === 'awaitingJob' || this.#context?.isWaiting === true,
       onDrained: () => this.#drained(),
     });
-    takeSignals((signal) => {
+    boot.takeSignals((signal) => {
       if (signal === 'SIGTERM') this.#stop.signaled();
       else this.#context?.reload();
     });
@@ -106,7 +109,8 @@ class Worker {
     this.#state = 'loading';
     await prepareParts();
     await prepareProcess(job, context);
-    context.lendClient(this.#copy, () => this.#state !== 'loading' || worker.functionName === null);
+    const { version, path } = this.#boot;
+    context.lendClient({ version, path }, () => this.#state !== 'loading' || worker.functionName === null);
     this.#line.tell({ type: 'loading' });
     const listening = setTimeout(() => void this.#line.listen(), LISTEN_AFTER_MS).unref();
     const namespace = await this.#load(worker);
@@ -116,16 +120,17 @@ class Worker {
       this.#line.tell({ type: 'entered' });
       return this.#line.listen();
     }
-    const found = findFunction(namespace, worker.functionName);
-    if ('exports' in found) {
-      this.#lastWords.say({ word: 'exportMissing', name: worker.functionName, exports: found.exports });
+    const fn = findFunction(namespace, worker.functionName);
+    if (fn === undefined) {
+      this.#lastWords.say({ word: 'exportMissing', name: worker.functionName, exports: exportNames(namespace) });
       process.exit(1);
     }
     const arg =
       worker.mainArg.kind === 'none' ? undefined : (await import('./argument.js')).readArgument(job, argument);
     this.#state = 'running';
+    keepParts();
     this.#line.tell({ type: 'entered' });
-    await this.#run(() => found.fn(context.face as never, arg as never), context);
+    await this.#run(() => fn(context.face as never, arg as never), context);
   }
 
   async #load(worker: BackgroundWorker): Promise<object> {
@@ -147,12 +152,15 @@ class Worker {
       if (typeof value === 'object' && value !== null && 'then' in value) void this.#line.listen();
       value = await value;
     } catch (error) {
+      await import('../protocol/index.js'); // What makes a record of it: surely there then (lastWords.ts).
       this.#lastWords.sayThrew(error);
       process.exit(1);
     }
     const { serializeResult, warnOfLeftovers } = await import('./returned.js');
     const result = await serializeResult(value);
-    warnOfLeftovers(context);
+    const { unsentMessages, hasClient } = context;
+    const pipesOfOurs = this.#boot.countUsedStreams() + (hasClient ? 1 : 0);
+    warnOfLeftovers({ log: () => context.log, pipesOfOurs, unsentMessages });
     this.#lastWords.say({ word: 'returned', asked: this.#stop.wasAsked, result });
     process.exit();
   }
@@ -171,4 +179,85 @@ class Worker {
     this.#lastWords.say({ word: 'neverSettled' });
     process.exit(EXIT_NEVER_SETTLED);
   }
+}
+
+/** Makes the process that of a certain worker: what it leaves when its heap is exhausted, its title, its priority. */
+async function prepareProcess({ worker, handle, attempt, directory }: Job, context: Context): Promise<void> {
+  reportFatalErrors(`${directory}/reports`, `${handle.slot}-${handle.generation}-${attempt}.json`);
+  // A title is shown by other programs; a name may not write on their terminals.
+  process.title = `bgworker: ${worker.name.replace(/\p{C}+/gu, ' ')}`;
+  if (worker.functionName === null) {
+    // A script finds itself as if it had been started by hand. A module does not: one that compares argv[1] with its
+    // own path, to see whether it is the program, is right to find that it is not.
+    process.argv = [process.argv[0] ?? process.execPath, fileURLToPath(worker.module), ...worker.args];
+  }
+  if (worker.nice === 0) return;
+  const { setPriority } = await import('node:os');
+  try {
+    setPriority(worker.nice);
+  } catch (error) {
+    context.log.warn({ err: error as Error, nice: worker.nice }, 'its priority could not be set; it runs without');
+  }
+}
+
+/** Settings newer than the oldest Node. */
+interface NewerReport {
+  excludeNetwork?: boolean;
+  excludeEnv?: boolean;
+}
+
+/**
+ * Asks Node to leave a diagnostic report when it has to give up, so that the postmaster can tell an exhausted heap
+ * (`trigger: OOMError`) from any other abort without reading stderr. The postmaster reads the file and removes it.
+ */
+function reportFatalErrors(directory: string, filename: string): void {
+  const { report } = process;
+  if (report === undefined) return;
+  report.directory = directory;
+  report.filename = filename;
+  report.reportOnFatalError = true;
+  const newer = report as NewerReport;
+  // Looking up the name of every open connection's other end could take seconds.
+  if ('excludeNetwork' in report) newer.excludeNetwork = true;
+  // A worker's environment may hold secrets, and files outlive processes.
+  if ('excludeEnv' in report) newer.excludeEnv = true;
+}
+
+type WorkerFunction = (ctx: never, arg: never) => unknown;
+
+/** As in protocol/workerValue.ts, which would bring that whole folder into every worker's start. */
+const brand: typeof workerBrand = Symbol.for('bgworker.worker') as never;
+
+/**
+ * The function that a job names among a module's exports. An export may be a function or a worker value (defineWorker).
+ * Of a CommonJS module Node shows as own exports only those whose names it can see in the text; all of them stand in
+ * its default export, so that is looked into too, and `default` of one that a compiler made of an ES module is the
+ * `default` in there.
+ */
+function findFunction(namespace: object, name: string): WorkerFunction | undefined {
+  const inner = innerExports(namespace);
+  for (const exports of name === 'default' ? [inner, namespace] : [namespace, inner]) {
+    const exported: unknown = Object.hasOwn(exports, name) ? (exports as Record<string, unknown>)[name] : undefined;
+    if (isWorkerValue(exported)) return exported[brand].fn;
+    if (typeof exported === 'function') return exported as WorkerFunction;
+  }
+  return undefined;
+}
+
+/** What a reader can take in, and what a frame can hold. */
+const MAX_EXPORTS_NAMED = 100;
+
+function exportNames(namespace: object): readonly string[] {
+  const names = new Set([...Object.keys(namespace), ...Object.keys(innerExports(namespace))]);
+  names.delete('module.exports'); // What newer versions of Node call the default export once more.
+  return [...names].slice(0, MAX_EXPORTS_NAMED);
+}
+
+function isWorkerValue(value: unknown): value is WorkerValue<never> {
+  return typeof value === 'object' && value !== null && brand in value;
+}
+
+function innerExports(namespace: object): object {
+  const { default: inner } = namespace as { default?: unknown };
+  return typeof inner === 'object' && inner !== null && !isWorkerValue(inner) ? inner : {};
 }

@@ -61,19 +61,22 @@ export class LastWords {
 
   /**
    * The worker's own listeners for beforeExit may begin something, now or in the promises that follow, so what there is
-   * is counted before them and after one turn of the loop.
+   * is counted before them and after one turn of the loop. If a message came in that turn, nothing is decided: what it
+   * set going will end in an empty loop again.
    */
   #loopIsEmpty(): void {
-    const before = process.getActiveResourcesInfo().length;
+    const { line, isWaiting, onDrained } = this.#options;
+    const resources = process.getActiveResourcesInfo().length;
+    const heard = line.messagesHeard;
     setImmediate(() => {
-      if (this.#hasSpoken || process.getActiveResourcesInfo().length > before) return;
-      if (this.#options.isWaiting()) this.#options.line.awaitMessage();
-      else this.#options.onDrained();
+      if (this.#hasSpoken || line.messagesHeard > heard || process.getActiveResourcesInfo().length > resources) return;
+      if (isWaiting()) line.awaitMessage();
+      else onDrained();
     });
   }
 }
 
-/** There may be no time left to load what makes the whole record: then it is the half of it. */
+/** What makes a whole record may be just being loaded by somebody, and there is no time left: then it is half of one. */
 function recordOf(error: unknown): ErrorRecord {
   const record = tryProtocol()?.toErrorRecord(error);
   if (record !== undefined) return record;

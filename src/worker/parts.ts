@@ -1,6 +1,6 @@
 /**
  * The parts of the runtime that many workers never use, loaded when they are first needed. A worker has its function
- * entered after eight files of ours; all of them would make a cold start half as long again.
+ * entered after seven files of ours; all of them would make a cold start half as long again.
  *
  * What may wait is imported (`import()`) where it is used. Here is what must answer at once: it is loaded by
  * `require()`, which reads ES modules too. Two things follow:
@@ -9,6 +9,7 @@
  * - A module that somebody is importing at this moment cannot be required. Nobody but us imports the parts
  *   listed here; protocol is shared with the client, so `tryProtocol` may say no, and who asks for it has another way.
  */
+
 interface Parts {
   readonly log: typeof import('./log.js');
   readonly progress: typeof import('./progress.js');
@@ -26,6 +27,27 @@ export async function prepareParts(): Promise<void> {
   parts.workerLatch = await import('./workerLatch.js');
   parts.peerChannel = await import('./peerChannel.js');
   protocol = await import('../protocol/index.js');
+}
+
+/** Whoever runs so long has the time. */
+const KEEP_AFTER_MS = 1_000;
+
+/**
+ * Loads all of it after a while: a worker that runs for days must not find the files of another version, or none, or
+ * no descriptor to open them with, when it first logs a line or has to say why it ends.
+ */
+export function keepParts(): void {
+  setTimeout(() => void keepAll(), KEEP_AFTER_MS).unref();
+}
+
+async function keepAll(): Promise<void> {
+  // One after the other and not at once, so that the worker's own business goes on in between.
+  protocol = await import('../protocol/index.js');
+  for (const name of ['log', 'progress', 'workerLatch', 'peerChannel'] as const) part(name);
+  await import('./pause.js');
+  await import('./stopped.js');
+  await import('./returned.js');
+  await import('./resultGate.js');
 }
 
 export function part<Name extends keyof Parts>(name: Name): Parts[Name] {

@@ -3,15 +3,14 @@
  * worker or a client first uses it. If it cannot be loaded in that moment (parts.ts), everything waits for it in order.
  */
 import type { Channel, ChannelEnding, ChannelMessage, ChannelOptions, ReceiveOptions } from '../protocol/index.js';
-import { tryProtocol } from './parts.js';
 import type { WorkerChannel } from './workerContext.js';
 
 export class PeerChannel implements WorkerChannel {
   #channel: Channel | null;
   readonly #loading: Promise<Channel>;
 
-  constructor(send: ChannelOptions['send']) {
-    const protocol = tryProtocol();
+  /** `protocol` is undefined if it cannot be had in this moment. */
+  constructor(send: ChannelOptions['send'], protocol: typeof import('../protocol/index.js') | undefined) {
     this.#channel = protocol === undefined ? null : new protocol.Channel({ send });
     this.#loading = this.#channel === null ? this.#load(send) : Promise.resolve(this.#channel);
   }

@@ -39,9 +39,14 @@ export class PostmasterLine {
   #listening: Promise<void> | null = null;
   /** The process is to live until the next message. */
   #isHeld = false;
+  #messagesHeard = 0;
 
   constructor(owner: LineOwner) {
     this.#owner = owner;
+  }
+
+  get messagesHeard(): number {
+    return this.#messagesHeard;
   }
 
   /** Attachments, and the message as JSON, are kept under a frame's limit by whoever makes them. */
@@ -128,6 +133,7 @@ export class PostmasterLine {
         end += length;
         return frame.subarray(end - length, end);
       });
+      this.#messagesHeard += 1;
       this.#owner.told(message, attachments);
     }
   }

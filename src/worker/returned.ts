@@ -5,8 +5,7 @@
  */
 import { serialize } from 'node:v8';
 import type { WorkerResult } from '../core/index.js';
-import type { Context } from './context.js';
-import { countUsedStreams } from './preparation.js';
+import type { Log } from './log.js';
 
 /** Null for undefined: there is nothing to give. */
 export async function serializeResult(value: unknown): Promise<WorkerResult | null> {
@@ -54,8 +53,16 @@ const NAMES: { readonly [resource: string]: string } = {
   Worker: 'thread',
 };
 
-export function warnOfLeftovers(context: Context): void {
-  const counts = new Map<string, number>([['pipe', -pipesOfOurs(context)]]);
+export interface Leftovers {
+  readonly log: () => Log;
+  /** Pipes that the worker did not open itself: its output, its client's connection. */
+  readonly pipesOfOurs: number;
+  /** In its channel. */
+  readonly unsentMessages: number;
+}
+
+export function warnOfLeftovers({ log, pipesOfOurs, unsentMessages: unsent }: Leftovers): void {
+  const counts = new Map<string, number>([['pipe', -pipesOfOurs]]);
   for (const resource of process.getActiveResourcesInfo()) {
     const name = NAMES[resource];
     if (name !== undefined) counts.set(name, (counts.get(name) ?? 0) + 1);
@@ -63,12 +70,6 @@ export function warnOfLeftovers(context: Context): void {
   const open = [...counts]
     .filter(([, count]) => count > 0)
     .map(([name, count]) => `${count} ${name}${count > 1 ? 's' : ''}`);
-  if (open.length > 0) context.log.warn('returned with something open, which ends with it', { open });
-  const unsent = context.unsentMessages;
-  if (unsent > 0) context.log.warn('returned before all messages were sent: await channel.send()', { unsent });
-}
-
-/** The streams that were used, and the connection to the postmaster. */
-function pipesOfOurs(context: Context): number {
-  return countUsedStreams() + (context.hasClient ? 1 : 0);
+  if (open.length > 0) log().warn('returned with something open, which ends with it', { open });
+  if (unsent > 0) log().warn('returned before all messages were sent: await channel.send()', { unsent });
 }

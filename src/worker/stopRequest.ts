@@ -14,9 +14,7 @@
  * SIGTERM is given that event for it.
  */
 import type { StopOrder } from '../core/index.js';
-
-/** An order of the postmaster, a signal that nobody ordered, or the postmaster's death. */
-export type StopOrigin = StopOrder | 'signal' | 'postmasterDied';
+import type { StopOrigin } from './stopped.js';
 
 /** Causes of causes are looked through so far, and no further. */
 const MAX_CAUSE_DEPTH = 8;

@@ -1,8 +1,12 @@
 /**
- * The reason of `ctx.signal`: an error that says who asked the worker to stop, and why. Loaded when one is asked.
+ * The reason of `ctx.signal`: an error that says who asked the worker to stop, and why. Programs go by its `code`, or
+ * by `origin`. Loaded only when a worker is asked to stop.
  */
 import { BgworkerError } from '../base/index.js';
-import type { StopOrigin } from './stopRequest.js';
+import type { StopOrder } from '../core/index.js';
+
+/** An order of the postmaster, a signal that nobody ordered, or the postmaster's death. */
+export type StopOrigin = StopOrder | 'signal' | 'postmasterDied';
 
 export class WorkerStopped extends BgworkerError {
   override readonly name: string = 'WorkerStopped';

@@ -2,10 +2,15 @@
  * Connecting, and the end of a connection as a question: what each answer to it means.
  */
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
+import { connect as connectSocket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { afterEach, beforeEach, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import type { Client } from '../../src/client/index.js';
 import { connect, PostmasterDiedError, ProtocolMismatchError } from '../../src/client/index.js';
 import { encodeFrame } from '../../src/protocol/index.js';
@@ -66,7 +71,7 @@ test('another protocol is refused with both versions, both places and the comman
     assert.ok(error instanceof ProtocolMismatchError);
     assert.equal(error.code, 'ERR_PROTOCOL_MISMATCH');
     assert.match(error.detail ?? '', /0\.1\.0.*protocol 1.*9\.9\.9.*protocol 99.*\/opt\/other/s);
-    assert.match(error.hint ?? '', /bgworker stop/);
+    assert.match(error.hint ?? '', /start it anew with this version/);
     return true;
   });
 });
@@ -228,3 +233,34 @@ test('a client that was closed says so to whoever still waits, and may be closed
   await assert.rejects(client.activity(), { code: 'ERR_CLIENT_CLOSED' });
   assert.equal(client.closed, 'disposed');
 });
+
+test('a backlog that is full is no answer: it is asked again until there is one', { timeout: 20_000 }, async () => {
+  const stuck = spawn(process.execPath, [fileURLToPath(new URL('./stuckPostmaster.js', import.meta.url))], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const exited = once(stuck, 'exit');
+  assert.ok(stuck.stdout);
+  const [line] = await once(createInterface(stuck.stdout), 'line');
+  const directory = String(line);
+  // More than the kernel keeps for a backlog of one, so that the last ones are told to try again.
+  const waiting = Array.from({ length: 6 }, () => connect({ directory }));
+  const early = await Promise.race([...waiting.map((client) => client.then(() => 'answered')), isRefused(directory)]);
+  assert.equal(early, 'EAGAIN');
+  stuck.kill('SIGCONT');
+  clients.push(...(await Promise.all(waiting)));
+  stuck.kill('SIGTERM');
+  await exited;
+});
+
+/** The error of a plain connection, once there is one. */
+async function isRefused(directory: string): Promise<string | undefined> {
+  for (;;) {
+    const socket = connectSocket(join(directory, 'postmaster.sock'));
+    const outcome = await Promise.race([
+      once(socket, 'connect').then(() => undefined),
+      once(socket, 'error').then(([error]) => (error as NodeJS.ErrnoException).code),
+    ]).catch((error: NodeJS.ErrnoException) => error.code);
+    socket.destroy();
+    if (outcome !== undefined) return outcome;
+  }
+}

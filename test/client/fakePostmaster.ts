@@ -48,17 +48,18 @@ export class FakePostmaster {
     mkdirSync(join(this.directory, 'args'));
   }
 
-  static async start(epoch?: string): Promise<FakePostmaster> {
+  static async start(epoch?: string, backlog?: number): Promise<FakePostmaster> {
     const postmaster = new FakePostmaster(epoch);
-    await postmaster.listen();
+    await postmaster.listen(backlog);
     return postmaster;
   }
 
-  async listen(): Promise<void> {
+  /** `backlog`: how many may wait to be accepted. */
+  async listen(backlog = 511): Promise<void> {
     this.#server = createServer((socket) => {
       this.connections.push(new FakeConnection(this, socket));
     });
-    this.#server.listen(join(this.directory, 'postmaster.sock'));
+    this.#server.listen({ path: join(this.directory, 'postmaster.sock'), backlog });
     await once(this.#server, 'listening');
   }
 

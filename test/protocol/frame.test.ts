@@ -24,7 +24,9 @@ test('frames are read as they were written, however they are cut and joined', ()
   const cuts = fc.infiniteStream(fc.integer({ min: 1, max: 50 }));
   fc.assert(
     fc.property(fc.array(frame, { minLength: 1, maxLength: 8 }), cuts, (frames, sizes) => {
-      const bytes = Buffer.concat(frames.map(({ text, attachments }) => encodeFrame({ ...message, text } as never, attachments)));
+      const bytes = Buffer.concat(
+        frames.map(({ text, attachments }) => encodeFrame({ ...message, text } as never, attachments)),
+      );
       const chunks: Uint8Array[] = [];
       for (let at = 0; at < bytes.length; ) {
         const size = sizes.next().value ?? 1;
@@ -36,10 +38,7 @@ test('frames are read as they were written, however they are cut and joined', ()
       assert.equal(reader.bufferedBytes, 0);
       assert.deepEqual(
         read.map(({ message: header, attachments }) => [header, attachments.map((bytesRead) => [...bytesRead])]),
-        frames.map(({ text, attachments }) => [
-          { ...message, text },
-          attachments.map((given) => [...given]),
-        ]),
+        frames.map(({ text, attachments }) => [{ ...message, text }, attachments.map((given) => [...given])]),
       );
     }),
   );

@@ -4,7 +4,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { completeBackgroundWorker, type StopReason, type WorkerStatus } from '../../src/core/index.js';
+import type { ActivityRow, StopReason, WorkerStatus } from '../../src/core/index.js';
+import { completeBackgroundWorker } from '../../src/core/index.js';
+import type { Frame, Message } from '../../src/protocol/index.js';
 import {
   decodeJob,
   decodeRegister,
@@ -17,11 +19,9 @@ import {
   encodeSaying,
   encodeSettings,
   encodeStatus,
-  type Frame,
   FrameError,
   FrameReader,
   introduce,
-  type Message,
   parseClientMessage,
   parseEmbeddedMessage,
   parseOrderMessage,
@@ -42,11 +42,11 @@ const status: WorkerStatus = {
   ...{ ...key, name: 'w', sequence: 4, status: 'stopped', phase: null, pid: null, attempts: 1, deaths: 1, reason },
   ...{ final: true, willRestart: false, retryAt: null, result: { state: 'bytes', bytes } },
 };
-const row = {
+const row: ActivityRow = {
   ...{ ...key, name: 'w', type: 'w', class: 'c', module: 'file:///w.js', functionName: null, status: 'started' },
   ...{ phase: 'ready', state: 'ready', pid: 7, attempts: 1, deaths: 0, reason: null, retryAt: null, forkedAt: 1 },
   progress: { done: 1, total: null },
-} as const;
+};
 
 type Parse = (frame: Frame<unknown>) => Frame<Message>;
 
@@ -169,7 +169,11 @@ for (const [who, parse, messages] of conversations) {
         if (field === 'settings') continue;
         assert.throws(() => parse({ ...frame, message: rest }), { code: 'ERR_BAD_MESSAGE' }, `without ${field}`);
         const nonsense = { ...header, [field]: Symbol.iterator };
-        assert.throws(() => parse({ ...frame, message: nonsense }), { code: 'ERR_BAD_MESSAGE' }, `nonsense in ${field}`);
+        assert.throws(
+          () => parse({ ...frame, message: nonsense }),
+          { code: 'ERR_BAD_MESSAGE' },
+          `nonsense in ${field}`,
+        );
       }
     });
 
@@ -208,7 +212,10 @@ for (const [what, changes] of [
   ['a phase nobody knows', { phase: 'up' }],
   ['a reason without its circumstances', { reason: { kind: 'exited' } }],
   ['a reason without what belongs to its kind', { reason: { ...reason, error: undefined } }],
-  ['a crash loop of a crash loop', { reason: { ...reason, kind: 'crashLoop', deaths: 1, periodMs: 1, last: { kind: 'crashLoop' } } }],
+  [
+    'a crash loop of a crash loop',
+    { reason: { ...reason, kind: 'crashLoop', deaths: 1, periodMs: 1, last: { kind: 'crashLoop' } } },
+  ],
   ['an error of endless causes', { reason: { ...reason, error: deep(100) } }],
 ] as const) {
   test(`a status with ${what} is refused`, () => {
@@ -219,7 +226,11 @@ for (const [what, changes] of [
 }
 
 test('a kind of stop that only a newer version knows is let through', () => {
-  const message = { type: 'notify', now: 1, status: { ...status, result: null, reason: { ...reason, kind: 'struckByLightning' } } };
+  const message = {
+    type: 'notify',
+    now: 1,
+    status: { ...status, result: null, reason: { ...reason, kind: 'struckByLightning' } },
+  };
   parsePostmasterMessage({ message, attachments: [] });
 });
 

@@ -26,7 +26,8 @@ function open() {
     answered: (reply: Reply) => void log.push(reply),
     failed: (error: Error) => void log.push(error),
   };
-  const ask = (repeat = true) => session.ask((request) => encodeFrame({ type: 'activity', request }), asker, { repeat });
+  const ask = (repeat = true) =>
+    session.ask((request) => encodeFrame({ type: 'activity', request }), asker, { repeat });
   const receive = (...messages: PostmasterMessage[]) =>
     session.receive(Buffer.concat(messages.map((message) => encodeFrame(message))));
   const welcome = () => receive({ type: 'welcome', epoch: 'e', directory: '/d', ...introduce() });
@@ -39,7 +40,8 @@ function sent(session: ClientSession): ClientMessage[] {
   const messages: ClientMessage[] = [];
   for (const bytes of session.takeOutput()) {
     reader.push(bytes);
-    for (let frame = reader.next(); frame !== undefined; frame = reader.next()) messages.push(parseClientMessage(frame).message);
+    for (let frame = reader.next(); frame !== undefined; frame = reader.next())
+      messages.push(parseClientMessage(frame).message);
   }
   return messages;
 }
@@ -53,7 +55,10 @@ test('nothing but hello is said before the welcome', () => {
   ask();
   assert.deepEqual(sent(session), []);
   session.connected();
-  assert.deepEqual(sent(session).map(({ type }) => type), ['hello']);
+  assert.deepEqual(
+    sent(session).map(({ type }) => type),
+    ['hello'],
+  );
   ask();
   assert.deepEqual(sent(session), []);
   welcome();
@@ -66,12 +71,19 @@ test('replies go to those who asked, in whatever order they come, and everything
   welcome();
   ask();
   ask();
-  receive({ type: 'done', request: 2 }, { type: 'channelClosed', slot: 0, generation: 1 }, { type: 'done', request: 1 });
+  receive(
+    { type: 'done', request: 2 },
+    { type: 'channelClosed', slot: 0, generation: 1 },
+    { type: 'done', request: 1 },
+  );
   assert.deepEqual(log, [
     { type: 'done', request: 2 },
     { type: 'done', request: 1 },
   ]);
-  assert.deepEqual(heard.map(({ type }) => type), ['welcome', 'channelClosed']);
+  assert.deepEqual(
+    heard.map(({ type }) => type),
+    ['welcome', 'channelClosed'],
+  );
   assert.equal(session.unanswered, 0);
 });
 
@@ -96,7 +108,10 @@ test('over a new connection what is unanswered is said again, in order, and what
   session.disconnected();
   ask();
   session.connected();
-  assert.deepEqual(sent(session).map(({ type }) => type), ['hello']);
+  assert.deepEqual(
+    sent(session).map(({ type }) => type),
+    ['hello'],
+  );
   welcome();
   assert.deepEqual(numbers(sent(session)), [1, 3, 4, 5]);
 });
@@ -123,7 +138,10 @@ test('what may not be repeated fails when the connection is lost, unless it was 
   sent(session);
   assert.deepEqual(log, []);
   session.disconnected();
-  assert.deepEqual(log.map((error) => (error as { code?: string }).code), ['ERR_UNSURE', 'ERR_UNSURE']);
+  assert.deepEqual(
+    log.map((error) => (error as { code?: string }).code),
+    ['ERR_UNSURE', 'ERR_UNSURE'],
+  );
   ask(false);
   session.connected();
   welcome();
@@ -139,7 +157,10 @@ test('a request withdrawn before it was sent is not sent; one that was sent stil
   assert.deepEqual(numbers(sent(session)).slice(1), []);
   const number = ask();
   assert.equal(session.withdraw(number), true);
-  assert.deepEqual(sent(session).map(({ type }) => type), ['activity', 'withdraw']);
+  assert.deepEqual(
+    sent(session).map(({ type }) => type),
+    ['activity', 'withdraw'],
+  );
   receive({ type: 'done', request: number });
   assert.deepEqual(log, [{ type: 'done', request: number }]);
 });
@@ -190,7 +211,10 @@ test('messages without a reply are dropped while there is no connection', () => 
   session.tell(encodeFrame({ type: 'unwatchAll' }));
   welcome();
   session.tell(encodeFrame({ type: 'unwatchAll' }));
-  assert.deepEqual(sent(session).map(({ type }) => type), ['hello', 'unwatchAll']);
+  assert.deepEqual(
+    sent(session).map(({ type }) => type),
+    ['hello', 'unwatchAll'],
+  );
 });
 
 test('at the end everybody who waits is told, once', () => {

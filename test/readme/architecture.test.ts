@@ -28,7 +28,9 @@ test('the picture of one registration is true: each function stands in the file 
     for (const [name, found] of Object.entries(folders)) if (line.startsWith(name)) places = found;
     for (const [token, path, word] of line.matchAll(/([\w/]+\.ts)\b|([\w.#]+)\((?!\))|([\w.#]+)\(\)/g)) {
       if (path !== undefined) {
-        const known = [...places.map((place) => `src/${place}/${path}`), `src/${path}`].find((at) => existsSync(join(root, at)));
+        const known = [...places.map((place) => `src/${place}/${path}`), `src/${path}`].find((at) =>
+          existsSync(join(root, at)),
+        );
         assert.ok(known !== undefined, `there is no ${path} in ${places}: ${line}`);
         file = known;
         text = readFileSync(join(root, known), 'utf8');
@@ -44,7 +46,9 @@ test('the picture of one registration is true: each function stands in the file 
 });
 
 test('every path that ARCHITECTURE.md names is there', () => {
-  for (const [, path = ''] of page.matchAll(/`((?:src|test|base|core|protocol|postmaster|client|worker|cli)\/[\w./-]+\.(?:ts|sh|md))`/g)) {
+  for (const [, path = ''] of page.matchAll(
+    /`((?:src|test|base|core|protocol|postmaster|client|worker|cli)\/[\w./-]+\.(?:ts|sh|md))`/g,
+  )) {
     assert.ok(existsSync(join(root, path)) || existsSync(join(root, 'src', path)), `there is no ${path}`);
   }
 });

@@ -104,7 +104,9 @@ test('the front page of docs leads to every page', () => {
 });
 
 function assertSame(listed: readonly string[], real: readonly string[]): void {
-  assert.deepEqual([...listed].sort(), [...real].sort());
+  const missing = real.filter((word) => !listed.includes(word));
+  const gone = listed.filter((word) => !real.includes(word));
+  assert.deepEqual({ missing, gone }, { missing: [], gone: [] });
 }
 
 function unquoted(cell: string): string {

@@ -7,6 +7,7 @@ import {
   type Event,
   formatKey,
   type State,
+  statusOfKey,
   tenantOf,
   tenants,
   type WorkerKey,
@@ -23,7 +24,7 @@ export class ClientRecord {
   #isDraining = false;
   #watchesAll = false;
   /** Workers it watches by themselves, with the sequence it knows. */
-  readonly #watched = new Map<string, { readonly key: WorkerKey; sequence: number }>();
+  readonly #watched = new Map<string, { readonly key: WorkerKey; sequence: number; status: WorkerStatus }>();
   /** Workers it hears of as of every other, with the sequence it knows. */
   readonly #heard = new Map<string, number>();
   readonly #toldFinal = new Set<string>();
@@ -33,10 +34,11 @@ export class ClientRecord {
   }
 
   /** It was told the present status, and will be told every later one. */
-  watch({ slot, generation, sequence, final }: WorkerStatus): void {
+  watch(status: WorkerStatus): void {
+    const { slot, generation, sequence, final } = status;
     const key = { slot, generation };
     if (final) this.#watched.delete(formatKey(key));
-    else this.#watched.set(formatKey(key), { key, sequence });
+    else this.#watched.set(formatKey(key), { key, sequence, status });
   }
 
   unwatch(key: WorkerKey): void {
@@ -77,8 +79,10 @@ export class ClientRecord {
       this.#toldFinal.add(name);
       this.#watched.delete(name);
       this.#heard.delete(name);
-    } else if (watched !== undefined) watched.sequence = status.sequence;
-    else this.#heard.set(name, status.sequence);
+    } else if (watched !== undefined) {
+      watched.sequence = status.sequence;
+      watched.status = status;
+    } else this.#heard.set(name, status.sequence);
   }
 
   endStep(state: State): void {
@@ -89,10 +93,14 @@ export class ClientRecord {
   /** Does it know the newest of everything it is to know? */
   check(state: State): void {
     if (this.blocked) return;
-    for (const [name, { key, sequence }] of this.#watched) {
+    for (const [name, { key, sequence, status }] of this.#watched) {
       const tenant = tenantOf(state, key);
       expect(tenant !== undefined, `who watches is told of the end (${name})`);
       expect(tenant.sequence === sequence, `who watches and reads knows the newest (${name})`);
+      const now = statusOfKey(state, key);
+      const isTrue = now?.status === status.status && now.pid === status.pid && now.deaths === status.deaths;
+      expect(isTrue, `what it knows is still true (${name})`);
+      expect((now.phase === 'ready') === (status.phase === 'ready'), `who watches is told of readiness (${name})`);
     }
     if (!this.#watchesAll) return;
     for (const tenant of tenants(state)) {

@@ -3,9 +3,9 @@
  * and the effects and draws its own conclusions; of the core's state it uses only what it compares with them.
  *
  * The promises: every question is answered once. Every worker that was registered ends once, is told final once, and
- * never does anything afterwards. Whoever watches and reads hears of every change, in order and without a gap; who
- * does not read is told the newest of each when he does. Nobody starts twice at a time, or after he was told to stop for
- * good; whoever was promised a restart gets it. Signals reach living processes only, once each. Limits are kept.
+ * never does anything afterwards; every death is reported. Limits are kept and no slot is lost. A shutdown waits for
+ * whom it must and for nobody else. What clients are told is in clientRecord.ts, what is done with processes in
+ * processWatch.ts.
  */
 import {
   type BackgroundWorker,
@@ -20,43 +20,33 @@ import {
   type WorkerStatus,
 } from '../../src/core/index.js';
 import { ClientRecord } from './clientRecord.js';
-import { LONGEST_STOP_MS } from './definitions.js';
+import { ProcessWatch, type WorkerRecord } from './processWatch.js';
 import { expect } from './violation.js';
 
-export interface WorkerRecord {
-  readonly key: WorkerKey;
-  readonly worker: BackgroundWorker;
-  readonly registrant: { client: ClientId | null };
-  attempts: number;
-  underWay: boolean;
-  process: { readonly pid: number; readonly forkedAt: number; askedAt: number | null; killed: boolean } | null;
-  /** Told to stop for good. */
-  leaving: boolean;
-  /** Of the same name, and to be gone before another one starts. */
-  replaced: boolean;
-  restartPromised: boolean;
-}
-
 export class Witness {
-  readonly live = new Map<string, WorkerRecord>();
+  readonly processes = new ProcessWatch();
   readonly clients = new Map<ClientId, ClientRecord>();
   /** Workers that ended, with the last word told of them. */
   readonly ended = new Map<string, WorkerStatus>();
   readonly #byRegistrationKey = new Map<string, string>();
   #limits: Limits;
-  #isStopping = false;
-  #hasExited = false;
+  #shutdown: 'none' | 'smart' | 'stopping' | 'exited' = 'none';
+  #smartGraceMs: number | null = null;
 
   constructor(limits: Limits) {
     this.#limits = limits;
   }
 
+  get live(): ReadonlyMap<string, WorkerRecord> {
+    return this.processes.live;
+  }
+
   get hasExited(): boolean {
-    return this.#hasExited;
+    return this.#shutdown === 'exited';
   }
 
   get isStopping(): boolean {
-    return this.#isStopping;
+    return this.#shutdown === 'stopping' || this.hasExited;
   }
 
   /** Questions that wait for an answer, as some may. */
@@ -74,8 +64,7 @@ export class Witness {
       const isNothing = effects.every(({ type }) => type === 'startWorker');
       expect(isNothing, 'nothing comes of what a client asks that is gone');
     }
-    // A smart shutdown stops everybody when the last client has left.
-    if (state.shutdown.state === 'stopping' || state.shutdown.state === 'exited') this.#stopping();
+    this.#checkSmart(event, state);
     let starts = 0;
     for (const effect of effects) {
       this.#look(event, effect, state);
@@ -94,7 +83,7 @@ export class Witness {
       case 'clientGone':
         this.clients.delete(event.client);
         for (const worker of this.#registeredBy(event.client)) {
-          if (worker.worker.lifetime === 'client') this.#leaves(worker);
+          if (worker.worker.lifetime === 'client') this.processes.leaves(worker);
         }
         return;
       case 'clientBlocked': {
@@ -110,33 +99,56 @@ export class Witness {
       case 'requestWithdrawn':
         this.clients.get(event.client)?.questions.delete(event.request);
         return;
-      case 'watchAllRequested':
-        this.#ask(event.client, event.request, event);
-        return;
       case 'watchAllEnded':
         return this.clients.get(event.client)?.unwatchAll();
       case 'watchEnded':
         return this.clients.get(event.client)?.unwatch(event);
-      case 'workerForked': {
-        const worker = this.#liveWorker(event);
-        worker.process = { pid: event.pid, forkedAt: event.at, askedAt: null, killed: false };
-        return;
-      }
       case 'shutdownRequested':
-        if (event.mode !== 'smart') this.#stopping();
-        return;
+        return this.#shutdownRequested(event);
+      case 'workerForked':
+        return this.processes.forked(event);
+      case 'functionEntered':
+      case 'readyReported':
+      case 'workerSaid':
+        return this.processes.heard(event);
+      case 'workerExited':
+        return this.processes.died(event);
       default:
-        if ('request' in event) this.#ask(event.client, event.request, event);
+        if ('request' in event) this.clients.get(event.client)?.questions.set(event.request, event);
     }
   }
 
-  #ask(client: ClientId, request: number, event: Event): void {
-    this.clients.get(client)?.questions.set(request, event);
+  #shutdownRequested({ mode, graceMs, at }: Extract<Event, { type: 'shutdownRequested' }>): void {
+    if (mode !== 'smart') {
+      if (!this.isStopping) this.#stop();
+      // A shutdown that kills has no use for a grace, and none comes after it.
+      return this.processes.limitGrace(at, graceMs);
+    }
+    if (this.#shutdown !== 'none') return;
+    this.#shutdown = 'smart';
+    this.#smartGraceMs = graceMs;
+  }
+
+  #checkSmart(event: Event, state: State): void {
+    const hasBegun = state.shutdown.state === 'stopping' || state.shutdown.state === 'exited';
+    if (this.#shutdown === 'smart') {
+      const waits = [...this.clients.values()].some(({ worker }) => worker === null);
+      expect(waits !== hasBegun, 'a smart shutdown waits for the last client, and for nobody else');
+      if (!hasBegun) return;
+      this.#stop();
+      this.processes.limitGrace(event.at, this.#smartGraceMs);
+    }
+    expect(hasBegun === this.isStopping, 'a shutdown begins when it is asked for');
+  }
+
+  #stop(): void {
+    this.#shutdown = 'stopping';
+    for (const worker of this.live.values()) this.processes.leaves(worker);
   }
 
   #look(event: Event, effect: Effect, state: State): void {
     const isWord = effect.type === 'reply' || effect.type === 'notify';
-    expect(!this.#hasExited || isWord, 'after the end nothing is done any more');
+    expect(!this.hasExited || isWord, 'after the end nothing is done any more');
     switch (effect.type) {
       case 'reply':
         return this.#reply(effect, state);
@@ -145,37 +157,21 @@ export class Witness {
       case 'notifyProgress':
         for (const client of effect.clients) this.#clientOf(client);
         return;
-      case 'startWorker': {
-        const worker = this.#liveWorker(effect);
-        expect(!worker.underWay, 'one attempt at a time');
-        expect(effect.attempt === worker.attempts + 1, 'attempts are counted one by one');
-        expect(!worker.leaving && !this.#isStopping, 'who is to stop for good is not started');
-        worker.attempts += 1;
-        worker.underWay = true;
-        worker.restartPromised = false;
-        return;
+      case 'startWorker':
+        return this.processes.started(effect);
+      case 'askToStop':
+        return this.processes.askedToStop(effect, event.at);
+      case 'killWorker':
+        return this.processes.killed(effect);
+      case 'measureMemory': {
+        const { process } = this.processes.find(effect);
+        return expect(process?.pid === effect.pid, 'only what is there is measured');
       }
-      case 'askToStop': {
-        const { process } = this.#liveWorker(effect);
-        expect(process?.pid === effect.pid, 'only a process that is there is asked to stop');
-        expect(process.askedAt === null && !process.killed, 'it is asked once, and not when it is killed');
-        process.askedAt = event.at;
-        return;
-      }
-      case 'killWorker': {
-        const { process } = this.#liveWorker(effect);
-        expect(process?.pid === effect.pid, 'only a process that is there is killed');
-        expect(!process.killed, 'it is killed once');
-        process.killed = true;
-        return;
-      }
-      case 'measureMemory':
-        return expect(this.#liveWorker(effect).process?.pid === effect.pid, 'only what is there is measured');
       case 'workerEnded':
         return this.#workerEnded(effect, effect.status);
       case 'exit':
-        expect(this.#isStopping && this.live.size === 0, 'the end is the end of everybody');
-        this.#hasExited = true;
+        expect(this.isStopping && this.live.size === 0, 'the end is the end of everybody');
+        this.#shutdown = 'exited';
         return;
     }
   }
@@ -201,7 +197,7 @@ export class Witness {
       expect(same && status.final, 'a last word is the last');
     } else expect(worker !== undefined && !status.final, 'who holds a slot has had no last word');
     if (worker === undefined) return;
-    if (question.type === 'terminationRequested') this.#leaves(worker);
+    if (question.type === 'terminationRequested') this.processes.leaves(worker);
     if (question.type === 'restartRequested') {
       expect(!worker.leaving, 'who is to stop for good is not restarted');
       worker.restartPromised = true;
@@ -222,40 +218,26 @@ export class Witness {
     }
     expect(before === undefined || !this.live.has(before), 'one key registers one worker at a time');
     expect(!this.live.has(name) && !this.ended.has(name), 'a new worker has a handle that nobody had');
-    expect(!this.#isStopping, 'nobody is registered in a shutdown');
+    expect(!this.isStopping, 'nobody is registered in a shutdown');
     this.#byRegistrationKey.set(key, name);
     if (worker.ifNameTaken !== null) this.#replaceAll(worker.name);
-    this.#moveIn(status, worker, client);
+    this.processes.moveIn(status, worker, client, false);
     this.#checkLimits(worker);
   }
 
   #replaceAll(name: string): void {
     for (const other of this.live.values()) {
       if (other.worker.name !== name) continue;
-      this.#leaves(other);
+      this.processes.leaves(other);
       other.replaced = true;
     }
-  }
-
-  #moveIn(key: WorkerKey, worker: BackgroundWorker, client: ClientId | null): void {
-    const { slot, generation } = key;
-    this.live.set(formatKey(key), {
-      key: { slot, generation },
-      worker,
-      registrant: { client },
-      attempts: 0,
-      underWay: false,
-      process: null,
-      leaving: false,
-      replaced: false,
-      restartPromised: false,
-    });
   }
 
   /** Those that the settings name are registered without an answer. */
   meetEarly(state: State): void {
     for (const tenant of tenants(state)) {
-      if (!this.live.has(formatKey(tenant))) this.#moveIn(tenant, tenant.worker, null);
+      if (this.live.has(formatKey(tenant))) continue;
+      this.processes.moveIn(tenant, tenant.worker, null, tenant.worker.startTime === 'postmasterStart');
     }
   }
 
@@ -278,23 +260,16 @@ export class Witness {
     expect(maxWorkerProcesses - all >= reserved, 'what is reserved is left');
   }
 
-  #leaves(worker: WorkerRecord): void {
-    worker.leaving = true;
-    worker.restartPromised = false;
-  }
-
   #workerEnded(key: WorkerKey, status: WorkerStatus): void {
-    const worker = this.#liveWorker(key);
-    expect(worker.process === null && !worker.underWay, 'who ends has no process');
-    expect(!worker.restartPromised, 'who was promised a restart gets it');
+    const { attempts } = this.processes.moveOut(key);
     expect(status.final && status.reason !== null && !status.willRestart, 'the last word is final and says why');
-    expect(status.attempts === worker.attempts && status.deaths === worker.attempts, 'the last word counts right');
-    this.live.delete(formatKey(key));
+    expect(status.attempts === attempts && status.deaths === attempts, 'the last word counts right');
     this.ended.set(formatKey(key), status);
   }
 
   #conclude(event: Event, effects: readonly Effect[], state: State): void {
     if (event.type === 'clientGone') this.#tiedAreTold(event.client);
+    this.processes.checkGroups();
     this.#endsAreReported(event, effects);
     for (const client of this.clients.values()) client.endStep(state);
     expect(state.slots.used === this.live.size, 'no slot is lost, and none is used twice');
@@ -302,13 +277,7 @@ export class Witness {
       const isOpen = this.clients.get(event.client)?.questions.has(event.request) === true;
       expect(!isOpen, 'a question is answered at once');
     }
-    if (event.type === 'clockAdvanced') this.#nobodyOverstays(event.at);
-  }
-
-  #stopping(): void {
-    if (this.#isStopping) return;
-    this.#isStopping = true;
-    for (const worker of this.live.values()) this.#leaves(worker);
+    if (event.type === 'clockAdvanced') this.processes.checkTimes(event.at);
   }
 
   #tiedAreTold(client: ClientId): void {
@@ -338,31 +307,6 @@ export class Witness {
     }
     expect(reports >= ends, 'who ended is reported');
     if (event.type === 'workerExited' || event.type === 'spawnFailed') expect(reports > 0, 'every death is reported');
-  }
-
-  #nobodyOverstays(at: number): void {
-    for (const { worker, process } of this.live.values()) {
-      if (process === null || process.killed) continue;
-      if (process.askedAt !== null) {
-        expect(process.askedAt + LONGEST_STOP_MS >= at, 'who does not obey is killed');
-        continue;
-      }
-      const { maxRunMs } = worker;
-      expect(maxRunMs === null || process.forkedAt + maxRunMs > at, 'who runs too long is asked to stop');
-    }
-  }
-
-  /** An attempt is over: the host says so just before it tells the core. */
-  attemptEnds(key: WorkerKey): void {
-    const worker = this.#liveWorker(key);
-    worker.process = null;
-    worker.underWay = false;
-  }
-
-  #liveWorker(key: WorkerKey): WorkerRecord {
-    const worker = this.live.get(formatKey(key));
-    expect(worker !== undefined, 'an order is about a worker that is there');
-    return worker;
   }
 
   #clientOf(id: ClientId): ClientRecord {

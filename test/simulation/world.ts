@@ -78,13 +78,20 @@ export class World {
     if (event.type === 'postmasterStarted') this.witness.meetEarly(state);
     this.witness.see(event, effects, state);
     for (const effect of effects) this.#perform(effect);
+    const hasRoom = effects.some(({ type }) => type === 'workerEnded') || event.type === 'limitsReloaded';
     if (this.steps % CHECK_EVERY === 0) this.check();
+    else if (hasRoom) this.#checkWaiting();
   }
 
   check(): void {
     checkState(this.state);
     for (const client of this.witness.clients.values()) client.check(this.state);
-    // To be given the limits that it has changes nothing: whoever can be served has been.
+    this.#checkWaiting();
+  }
+
+  /** To be given the limits that it has changes nothing: whoever can be served has been. */
+  #checkWaiting(): void {
+    if (this.state.waiting.length === 0) return;
     const again = transition(this.state, { type: 'limitsReloaded', at: this.now, limits: this.state.limits });
     expect(!again.effects.some(({ type }) => type === 'reply'), 'nobody waits for a slot that is there');
   }
@@ -223,7 +230,7 @@ export class World {
   }
 
   #over(attempt: AttemptKey): void {
-    this.witness.attemptEnds(attempt);
+    this.witness.processes.attemptEnds(attempt);
     if (this.past.push(attempt) > 50) this.past.shift();
   }
 }

@@ -18,9 +18,9 @@ async function resultOf(worker: WorkerProcess): Promise<unknown> {
 
 test('a worker knows who it is, and its process shows it', () =>
   withWorker(
-    { module, functionName: 'describesItself', worker: { name: 'my\u001bworker', type: 't' } },
+    { module, functionName: 'describesItself', worker: { name: 'my\u001bworker', type: 't', nice: 3 } },
     async (worker) => {
-      const { entry, title, role, argv1, ctx } = (await resultOf(worker)) as Record<string, unknown>;
+      const { entry, title, priority, role, argv1, ctx } = (await resultOf(worker)) as Record<string, unknown>;
       assert.deepEqual(entry, {
         name: 'my\u001bworker',
         type: 't',
@@ -32,6 +32,7 @@ test('a worker knows who it is, and its process shows it', () =>
         restart: 'never',
       });
       assert.equal(title, 'bgworker: my worker');
+      assert.equal(priority, 3);
       assert.equal(role, null);
       assert.match(String(argv1), /worker\/main\.js$/);
       assert.deepEqual(ctx, [
@@ -103,7 +104,7 @@ test('SIGHUP does nothing to a worker that does not listen', () =>
 
 test('values go through the channel both ways, and its end ends the loop', () =>
   withWorker({ module, functionName: 'echoes' }, async (worker) => {
-    await worker.hears('entered');
+    await worker.hears(/here/);
     for (const value of [{ n: 1 }, 'two'])
       worker.order({ type: 'channelData', more: false }, [serializeValue(value, 'value')]);
     worker.order({ type: 'channelEnd' });
@@ -118,7 +119,7 @@ test('values go through the channel both ways, and its end ends the loop', () =>
 
 test("the client's death ends the loop, and the worker's end of the channel is said once", () =>
   withWorker({ module, functionName: 'echoes' }, async (worker) => {
-    await worker.hears('entered');
+    await worker.hears(/here/);
     worker.order({ type: 'channelData', more: false }, [serializeValue(1, 'value')]);
     await worker.hears('channelData');
     worker.order({ type: 'channelClosed' });

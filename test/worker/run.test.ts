@@ -67,6 +67,11 @@ test('argument and result arrive as structured values', async () => {
   assert.deepEqual(await resultOf('returnsArgument', arg), arg);
 });
 
+test('an argument and a result of nearly a frame arrive whole', async () => {
+  const bytes = Buffer.alloc(1024 * 1024 - 100, 'abc');
+  assert.equal(bytes.compare((await resultOf('returnsArgument', bytes)) as Buffer), 0);
+});
+
 test('buffers of an argument have memory of their own', async () => {
   assert.deepEqual(
     await resultOf('measuresBuffers', [Buffer.from('abc'), new Float64Array(2), new DataView(new ArrayBuffer(3))]),

@@ -1,5 +1,6 @@
 /**
  * `bgworker ps`: the workers that hold a slot, as a table for people or a line of JSON each for programs.
+ * It asks once and shows what it is told; what workers themselves said of their names is cleaned before it is shown.
  */
 import { connect } from '../../client/index.js';
 import { clean, table } from '../table.js';

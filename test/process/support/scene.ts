@@ -32,6 +32,8 @@ export interface ApplicationOptions {
   /** Words to put before `node`, such as `setpriv …`. */
   readonly through?: readonly string[];
   readonly env?: NodeJS.ProcessEnv;
+  /** Nobody reads what it prints. */
+  readonly isDeaf?: boolean;
 }
 
 export class Scene {
@@ -39,6 +41,7 @@ export class Scene {
   readonly #epochs = new Set<string>();
   readonly #directories = new Set<string>();
   readonly #clients: Client[] = [];
+  readonly #undo: (() => void)[] = [];
 
   /** An embedded postmaster of the test's own process. */
   async postmaster(settings: PostmasterSettings = {}): Promise<Client> {
@@ -54,7 +57,7 @@ export class Scene {
     return client;
   }
 
-  async application({ settings, workers = [], through = [], env }: ApplicationOptions = {}): Promise<Application> {
+  async application({ settings, workers = [], through = [], env, isDeaf }: ApplicationOptions = {}): Promise<Application> {
     const job = JSON.stringify({ settings: { output: 'ignore', logLevel: 'fatal', ...settings }, workers });
     const [command = process.execPath, ...words] = [...through, process.execPath, fixturePath('application.mjs'), job];
     const child = spawn(command, words, {
@@ -64,12 +67,11 @@ export class Scene {
     });
     this.add(child.pid);
     const printed = { stdout: '', stderr: '' };
-    child.stdout?.setEncoding('latin1').on('data', (text: string) => {
-      printed.stdout += text;
-    });
-    child.stderr?.setEncoding('latin1').on('data', (text: string) => {
-      printed.stderr += text;
-    });
+    for (const stream of isDeaf === true ? [] : (['stdout', 'stderr'] as const)) {
+      child[stream]?.setEncoding('latin1').on('data', (text: string) => {
+        printed[stream] += text;
+      });
+    }
     const death = once(child, 'exit').then(([code, signal]) => {
       throw new Error(`the application ended with ${code ?? signal}: ${printed.stderr}`);
     });
@@ -88,6 +90,11 @@ export class Scene {
     const directory = mkdtempSync(join(tmpdir(), 'bgw-'));
     this.#directories.add(directory);
     return directory;
+  }
+
+  /** What has to be undone when the processes are gone, before the directories are removed. */
+  undoing(undo: () => void): void {
+    this.#undo.push(undo);
   }
 
   add(pid: number | null | undefined): void {
@@ -114,6 +121,7 @@ export class Scene {
       await untilGone([...this.#pids, ...family]);
     }
     for (const client of this.#clients) await client.close().catch(() => {});
+    for (const undo of this.#undo) undo();
     for (const directory of this.#directories) rmSync(directory, { recursive: true, force: true });
   }
 }

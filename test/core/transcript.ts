@@ -1,0 +1,251 @@
+/**
+ * Scenarios as text: a line for what happens, then, indented, what the core orders. A file holds several:
+ *
+ *     == a worker that returns is done for good            the title, and then a world of its own
+ *     # Anything.                                          a remark
+ *     > register 1 greeter restart=onFailure               what happens
+ *       1 is answered: registered 0:1 …                    what follows
+ *     > +500 clock                                         500 ms later
+ *
+ * Client 1 is there from the beginning. A worker is named by slot and generation, and means its present attempt; an
+ * older one is said with #: `entered 0:1#1`. After each line all invariants are checked. The verbs are in VERBS.
+ */
+import {
+  type AttemptKey,
+  type BackgroundWorker,
+  checkState,
+  completeBackgroundWorker,
+  type Event,
+  initialState,
+  type Limits,
+  type State,
+  tenantOf,
+  transition,
+  type WorkerKey,
+} from '../../src/core/index.js';
+import { defaultLimits } from '../../src/core/limits.js';
+import { printEffect, printState } from './print.js';
+
+export interface Scenario {
+  readonly title: string;
+  /** All lines, as they stand in the file. */
+  readonly lines: readonly string[];
+}
+
+export function parseScenarios(text: string): { readonly head: readonly string[]; readonly scenarios: Scenario[] } {
+  const [head = '', ...rest] = text.split(/^== /m);
+  const scenarios = rest.map((part) => {
+    const [title = '', ...lines] = part.trimEnd().split('\n');
+    return { title, lines };
+  });
+  return { head: head.trimEnd().split('\n'), scenarios };
+}
+
+/** The scenario as it should read: what stands there, with what follows now in the place of what followed once. */
+export function play({ lines }: Scenario): readonly string[] {
+  const world = new World();
+  return lines.flatMap((line) => {
+    if (line.startsWith('  ')) return [];
+    return line.startsWith('> ') ? [line, ...world.play(line.slice(2)).map((effect) => `  ${effect}`)] : [line];
+  });
+}
+
+type Fact = Event extends infer E ? (E extends Event ? Omit<E, 'at'> : never) : never;
+
+class World {
+  now = 0;
+  state: State = initialState('test', defaultLimits(4));
+  readonly early: BackgroundWorker[] = [];
+  #requests = 0;
+  #pids = 100;
+
+  constructor() {
+    this.tell({ type: 'clientConnected', client: 1, worker: null });
+  }
+
+  play(line: string): readonly string[] {
+    const words = line.trim().split(/\s+/);
+    if (words[0]?.startsWith('+')) this.now += Number(words.shift());
+    const [verb = '', ...args] = words;
+    const perform = VERBS[verb];
+    if (perform === undefined) throw new Error(`no such verb: ${verb}`);
+    return perform(this, args);
+  }
+
+  tell(...facts: readonly Fact[]): readonly string[] {
+    return facts.flatMap((fact) => {
+      const { state, effects } = transition(this.state, { at: this.now, ...fact } as Event);
+      this.state = state;
+      checkState(state);
+      return effects.flatMap(printEffect);
+    });
+  }
+
+  limit(limits: Partial<Limits>): void {
+    this.state = { ...this.state, limits: { ...this.state.limits, ...limits } };
+  }
+
+  request(client: string | undefined): { readonly client: number; readonly request: number } {
+    this.#requests += 1;
+    return { client: Number(client), request: this.#requests };
+  }
+
+  nextPid(): number {
+    this.#pids += 1;
+    return this.#pids;
+  }
+
+  attempt(text: string | undefined): AttemptKey {
+    const [key, attempt] = text?.split('#') ?? [];
+    const worker = keyFrom(key);
+    return { ...worker, attempt: Number(attempt ?? tenantOf(this.state, worker)?.attempts ?? 1) };
+  }
+}
+
+type Verb = (world: World, args: readonly string[]) => readonly string[];
+
+const error = { name: 'Error', message: 'no' };
+
+const VERBS: { readonly [verb: string]: Verb } = {
+  // Before anything else.
+  limits: (world, args) => {
+    world.limit(fieldsFrom(args));
+    return [];
+  },
+  // The workers that the settings name: any number of these, and then `begin`.
+  early: (world, [name, ...args]) => {
+    world.early.push(workerFrom(name, args));
+    return [];
+  },
+  begin: (world) => world.tell({ type: 'postmasterStarted', workers: world.early }),
+  clock: (world) => world.tell({ type: 'clockAdvanced' }),
+  reload: (world, args) =>
+    world.tell({ type: 'limitsReloaded', limits: { ...world.state.limits, ...fieldsFrom(args) } as Limits }),
+  shutdown: (world, [mode, graceMs]) =>
+    world.tell({
+      type: 'shutdownRequested',
+      mode: mode as 'fast',
+      graceMs: graceMs === undefined ? null : Number(graceMs),
+    }),
+  show: (world) => printState(world.state, world.now),
+
+  connect: (world, [client, , home]) =>
+    world.tell({
+      type: 'clientConnected',
+      client: Number(client),
+      worker: home === undefined ? null : keyFrom(home),
+    }),
+  gone: (world, [client]) => world.tell({ type: 'clientGone', client: Number(client) }),
+  block: (world, [client]) => world.tell({ type: 'clientBlocked', client: Number(client) }),
+  drain: (world, [client]) => world.tell({ type: 'clientDrained', client: Number(client) }),
+  // register <client> <name> [wait] [key=…] [field=…]…
+  register: (world, [client, name, ...args]) => {
+    const asked = world.request(client);
+    const { key = `k${asked.request}`, ...fields } = fieldsFrom(args.filter((arg) => arg !== 'wait'));
+    const worker = workerFrom(name, [], fields);
+    const waitForSlot = args.includes('wait');
+    return world.tell({ type: 'registrationRequested', ...asked, key: String(key), worker, waitForSlot });
+  },
+  withdraw: (world, [client, request]) =>
+    world.tell({ type: 'requestWithdrawn', client: Number(client), request: Number(request) }),
+  status: (world, [client, key]) =>
+    world.tell({ type: 'statusRequested', ...world.request(client), ...keyFrom(key) }),
+  watch: (world, [client, key]) => world.tell({ type: 'watchRequested', ...world.request(client), ...keyFrom(key) }),
+  unwatch: (world, [client, key]) => world.tell({ type: 'watchEnded', client: Number(client), ...keyFrom(key) }),
+  watchAll: (world, [client]) => world.tell({ type: 'watchAllRequested', ...world.request(client) }),
+  unwatchAll: (world, [client]) => world.tell({ type: 'watchAllEnded', client: Number(client) }),
+  activity: (world, [client]) => world.tell({ type: 'activityRequested', ...world.request(client) }),
+  terminate: (world, [client, key, timeoutMs]) =>
+    world.tell({
+      type: 'terminationRequested',
+      ...world.request(client),
+      ...keyFrom(key),
+      timeoutMs: timeoutMs === undefined ? null : Number(timeoutMs),
+    }),
+  restart: (world, [client, key]) =>
+    world.tell({ type: 'restartRequested', ...world.request(client), ...keyFrom(key) }),
+
+  forked: (world, [key]) => world.tell({ type: 'workerForked', ...world.attempt(key), pid: world.nextPid() }),
+  spawnFailed: (world, [key, errno = 'EAGAIN', jitter = '0.5']) => {
+    const what = 'make a process';
+    return world.tell({ type: 'spawnFailed', ...world.attempt(key), errno, what, jitter: Number(jitter) });
+  },
+  runtime: (world, [key]) => world.tell({ type: 'runtimeUp', ...world.attempt(key) }),
+  loading: (world, [key]) => world.tell({ type: 'moduleLoading', ...world.attempt(key) }),
+  entered: (world, [key]) => world.tell({ type: 'functionEntered', ...world.attempt(key) }),
+  ready: (world, [key]) => world.tell({ type: 'readyReported', ...world.attempt(key) }),
+  // All the way from the fork into its function.
+  up: (world, [key]) => {
+    const attempt = world.attempt(key);
+    return world.tell(
+      { type: 'workerForked', ...attempt, pid: world.nextPid() },
+      { type: 'runtimeUp', ...attempt },
+      { type: 'moduleLoading', ...attempt },
+      { type: 'functionEntered', ...attempt },
+    );
+  },
+  progress: (world, [key, done, total]) =>
+    world.tell({
+      type: 'progressReported',
+      ...world.attempt(key),
+      done: Number(done),
+      total: total === undefined ? null : Number(total),
+    }),
+  // said <worker> <word> [field=…]…
+  said: (world, [key, word = '', ...args]) =>
+    world.tell({
+      type: 'workerSaid',
+      ...world.attempt(key),
+      saying: { word, ...SAYINGS[word], ...fieldsFrom(args) } as never,
+    }),
+  // exited <worker> <code or signal> [outOfMemory] [jitter=…]
+  exited: (world, [key, how = '0', ...args]) => {
+    const isSignal = how.startsWith('SIG');
+    const { jitter = 0.5, output = '' } = fieldsFrom(args.filter((arg) => arg !== 'outOfMemory'));
+    return world.tell({
+      type: 'workerExited',
+      ...world.attempt(key),
+      code: isSignal ? null : Number(how),
+      signal: isSignal ? how : null,
+      output: String(output),
+      outOfMemory: args.includes('outOfMemory'),
+      jitter: Number(jitter),
+    });
+  },
+  lost: (world, [key]) => world.tell({ type: 'channelLost', ...world.attempt(key) }),
+  memory: (world, [key, rssBytes]) =>
+    world.tell({ type: 'memoryMeasured', ...world.attempt(key), rssBytes: Number(rssBytes) }),
+};
+
+const SAYINGS: { readonly [word: string]: object } = {
+  moduleNotFound: { path: '/w.js', error },
+  moduleThrew: { error },
+  exportMissing: { name: 'default', exports: ['other'] },
+  returned: { asked: false, result: null },
+  threw: { error },
+  stoppedAsAsked: { by: 'postmaster' },
+  exiting: { code: 0 },
+};
+
+function workerFrom(name = '', args: readonly string[] = [], fields: object = fieldsFrom(args)): BackgroundWorker {
+  return completeBackgroundWorker({ name, module: 'file:///w.js', cwd: '/', ...fields });
+}
+
+function keyFrom(text = ''): WorkerKey {
+  const [slot, generation] = text.split(':').map(Number);
+  return { slot: slot ?? Number.NaN, generation: generation ?? Number.NaN };
+}
+
+/** `name=value`, where a value is JSON or else a plain word. */
+function fieldsFrom(args: readonly string[]): Record<string, unknown> {
+  return Object.fromEntries(
+    args.map((arg) => {
+      const at = arg.indexOf('=');
+      return [arg.slice(0, at), valueFrom(arg.slice(at + 1))];
+    }),
+  );
+}
+
+function valueFrom(text: string): unknown {
+  return /^(-?\d|[[{"]|null$|true$|false$)/.test(text) ? JSON.parse(text) : text;
+}
