@@ -6,7 +6,12 @@ export function table(heads: readonly string[], rows: readonly (readonly string[
   const lines = [heads, ...rows.map((row) => row.map(clean))];
   const widths = heads.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)));
   return lines
-    .map((line) => line.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ').trimEnd())
+    .map((line) =>
+      line
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
     .map((line) => (columns > 0 && line.length > columns ? `${line.slice(0, columns - 1)}…` : line))
     .join('\n');
 }

@@ -9,8 +9,8 @@
  */
 import { BgworkerError } from '../base/index.js';
 import type { ActivityRow, Limits, ShutdownMode } from '../core/index.js';
-import { parseHandle } from '../core/index.js';
-import type { WorkerValue } from '../protocol/index.js';
+import { formatHandle, parseHandle } from '../core/index.js';
+import type { Reply, WorkerValue } from '../protocol/index.js';
 import type { Backend } from './backend.js';
 import type { ConnectionEnd } from './connection.js';
 import { isKnownDead } from './deadPostmasters.js';
@@ -38,6 +38,25 @@ export type Activity = Omit<ActivityRow, 'reason' | 'retryAt' | 'forkedAt'> & {
   readonly retryAt: Date | null;
   readonly forkedAt: Date | null;
 };
+
+interface ActivityPage {
+  readonly rows: readonly Activity[];
+  readonly next: number | null;
+}
+
+function readActivity(reply: Reply): ActivityPage {
+  if (reply.type !== 'activity') return { rows: [], next: null };
+  const { now, epoch, next } = reply;
+  const toDate = calendarAt(now);
+  const rows = reply.rows.map((row) => ({
+    ...row,
+    handle: formatHandle({ epoch, slot: row.slot, generation: row.generation }),
+    reason: row.reason === null ? null : describeReason(row.reason, toDate),
+    retryAt: row.retryAt === null ? null : toDate(row.retryAt),
+    forkedAt: row.forkedAt === null ? null : toDate(row.forkedAt),
+  }));
+  return { rows, next };
+}
 
 export type CloseReason = ConnectionEnd['how'];
 
@@ -161,23 +180,18 @@ export class Client {
     return new BackgroundWorkerHandle<Result>(this.#backend, await this.#backend.find(handle, signal));
   }
 
-  /** Every worker that holds a slot, as the postmaster sees it now. PostgreSQL: pg_stat_activity. */
-  activity({ signal }: SignalOption = {}): Promise<readonly Activity[]> {
-    return this.#backend.ask(
-      { type: 'activity' },
-      (reply) => {
-        if (reply.type !== 'activity') return [];
-        const toDate = calendarAt(reply.now);
-        return reply.rows.map((row) => ({
-          ...row,
-          handle: `${reply.epoch}:${row.slot}:${row.generation}`,
-          reason: row.reason === null ? null : describeReason(row.reason, toDate),
-          retryAt: row.retryAt === null ? null : toDate(row.retryAt),
-          forkedAt: row.forkedAt === null ? null : toDate(row.forkedAt),
-        }));
-      },
-      { signal },
-    );
+  /**
+   * Every worker that holds a slot, as the postmaster sees it now. PostgreSQL: pg_stat_activity. Of many workers it
+   * comes in several answers, so a worker may move between the first and the last of them.
+   */
+  async activity({ signal }: SignalOption = {}): Promise<readonly Activity[]> {
+    const rows: Activity[] = [];
+    for (let from: number | null = 0; from !== null; ) {
+      const page: ActivityPage = await this.#backend.ask({ type: 'activity', from }, readActivity, { signal });
+      rows.push(...page.rows);
+      from = page.next;
+    }
+    return rows;
   }
 
   /**

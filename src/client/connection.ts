@@ -24,7 +24,7 @@ import { connect as connectSocket } from 'node:net';
 import { join } from 'node:path';
 import { assert, BgworkerError } from '../base/index.js';
 import type { Asker, AskOptions, HelloMessage, PostmasterMessage, Telling } from '../protocol/index.js';
-import { ClientSession, FrameError, MessageError, PROTOCOL_VERSION } from '../protocol/index.js';
+import { ClientSession, FrameError, MessageError, PROTOCOL_VERSION, SOCKET_NAME } from '../protocol/index.js';
 import { errorOfRefusal, PostmasterDiedError, ProtocolMismatchError } from './errors.js';
 
 /** How a connection ended for good. */
@@ -181,7 +181,7 @@ export class Connection {
   }
 
   #connect(): void {
-    const socket = connectSocket({ path: join(this.#directory, 'postmaster.sock') });
+    const socket = connectSocket({ path: join(this.#directory, SOCKET_NAME) });
     let failure: NodeJS.ErrnoException | undefined;
     this.#state = { state: 'connecting', socket };
     this.#applyHold();

@@ -74,7 +74,7 @@ function explainCause(cause: StopCause, reason: WorkerStopReason): { what: strin
     case 'threw':
       return { what: `threw ${cause.error.name}: ${cause.error.message}` };
     case 'signaled':
-      return { what: `was ended by ${how}` };
+      return { what: `was ended by ${how}${reason.enteredAt === null ? ' while its module was loading' : ''}` };
     case 'outOfMemory':
       return {
         what: 'ran out of memory: its JavaScript heap was exhausted',

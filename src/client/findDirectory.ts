@@ -4,9 +4,9 @@
  *
  * Only a place is found here. Whether a postmaster lives there is found out by connecting to it.
  */
-import { readdirSync, statSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { dirname, isAbsolute, join, resolve } from 'node:path';
+import { readdirSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { perUserDirectory } from '../protocol/index.js';
 
 export function findDirectory(from = process.cwd(), env: NodeJS.ProcessEnv = process.env): string {
   const named = env['BGWORKER_DIR'];
@@ -29,15 +29,4 @@ function hasConfig(folder: string): boolean {
     // A folder that we may not read is not one where our configuration lies.
     return false;
   }
-}
-
-/** As the postmaster chooses it for itself. */
-function perUserDirectory(env: NodeJS.ProcessEnv): string {
-  const user = process.getuid?.();
-  const runtimeDirectory = env['XDG_RUNTIME_DIR'];
-  if (runtimeDirectory !== undefined && isAbsolute(runtimeDirectory)) {
-    const stats = statSync(runtimeDirectory, { throwIfNoEntry: false });
-    if (stats?.isDirectory() === true && stats.uid === user) return join(runtimeDirectory, 'bgworker');
-  }
-  return join(tmpdir(), `bgworker-${user ?? 'user'}`);
 }

@@ -82,7 +82,7 @@ export function watchAll(draft: Draft, asked: Asked<'watchAllRequested'>): void 
 }
 
 export function answerActivity(draft: Draft, asked: Asked<'activityRequested'>): void {
-  reply(draft, asked, { answer: 'activity', rows: activityOf(draft, draft.at) });
+  reply(draft, asked, { answer: 'activity', rows: [...activityOf(draft, draft.at)] });
 }
 
 /** A worker that ended, or whose slot has another tenant, needs no terminating: nothing happens (R-API-31, F-34). */

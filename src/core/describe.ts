@@ -79,30 +79,35 @@ function forgotten(key: WorkerKey): WorkerStatus {
   };
 }
 
-export function activityOf(state: State | Draft, at: number): readonly ActivityRow[] {
-  return [...tenants(state)].map((tenant) => {
-    const { worker, run } = tenant;
-    const { slot, generation, name, status, phase, pid, attempts, deaths, reason, retryAt } = statusOf(tenant);
-    return {
-      slot,
-      generation,
-      name,
-      type: worker.type === '' ? worker.name : worker.type,
-      class: worker.class,
-      module: worker.module,
-      functionName: worker.functionName,
-      status,
-      phase,
-      state: describeRun(run, at),
-      pid,
-      attempts,
-      deaths,
-      reason,
-      retryAt,
-      forkedAt: run.state === 'up' ? run.forkedAt : null,
-      progress: tenant.progress,
-    };
-  });
+/** The workers in slots from `from` on, made one by one: who has enough of them stops asking. */
+export function* activityOf(state: State | Draft, at: number, from = 0): Generator<ActivityRow> {
+  for (const tenant of tenants(state)) {
+    if (tenant.slot >= from) yield activityRow(tenant, at);
+  }
+}
+
+function activityRow(tenant: Tenant, at: number): ActivityRow {
+  const { worker, run } = tenant;
+  const { slot, generation, name, status, phase, pid, attempts, deaths, reason, retryAt } = statusOf(tenant);
+  return {
+    slot,
+    generation,
+    name,
+    type: worker.type === '' ? worker.name : worker.type,
+    class: worker.class,
+    module: worker.module,
+    functionName: worker.functionName,
+    status,
+    phase,
+    state: describeRun(run, at),
+    pid,
+    attempts,
+    deaths,
+    reason,
+    retryAt,
+    forkedAt: run.state === 'up' ? run.forkedAt : null,
+    progress: tenant.progress,
+  };
 }
 
 function describeRun(run: Run, at: number): string {

@@ -15,7 +15,7 @@ export {
   type RestartPolicy,
   type StartTime,
 } from './backgroundWorker.js';
-export { statusOfKey } from './describe.js';
+export { activityOf, statusOfKey } from './describe.js';
 export type { Answer, Effect, StopOrder } from './effect.js';
 export type { ErrorRecord } from './errorRecord.js';
 export type { AttemptKey, ClientEvent, ClientId, Event, ExitFacts, PostmasterEvent, Saying, WorkerEvent } from './event.js';

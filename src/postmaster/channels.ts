@@ -7,12 +7,19 @@
  * each direction; that is also the most that is held here for a worker that is not there yet, or for a client that has
  * not come yet. Whoever sends more than he was granted breaks the protocol.
  */
-import { type ClientId, formatKey, type WorkerKey } from '../core/index.js';
-import { type ChannelMessage, type GoodbyeDetail, WINDOW_BYTES } from '../protocol/index.js';
+import type { ClientId, WorkerKey } from '../core/index.js';
+import { formatKey } from '../core/index.js';
+import type { ChannelMessage, GoodbyeDetail } from '../protocol/index.js';
+import { WINDOW_BYTES } from '../protocol/index.js';
 
 export interface ChannelEnds {
   toWorker(key: WorkerKey, message: ChannelMessage | { readonly type: 'channelClosed' }, bytes?: Uint8Array): void;
-  toClient(client: ClientId, key: WorkerKey, message: ChannelMessage | { readonly type: 'channelClosed' }, bytes?: Uint8Array): void;
+  toClient(
+    client: ClientId,
+    key: WorkerKey,
+    message: ChannelMessage | { readonly type: 'channelClosed' },
+    bytes?: Uint8Array,
+  ): void;
 }
 
 interface Held {

@@ -2,7 +2,8 @@
  * The postmaster's clock and its one timer. Monotonic: a step of the calendar moves no restart (R-PM-44 is a fault of
  * C's). The timer is armed after each event for the instant the core derives from its state, so it is never stale.
  */
-import { type LongTimer, startLongTimer } from '../protocol/index.js';
+import type { LongTimer } from '../protocol/index.js';
+import { startLongTimer } from '../protocol/index.js';
 
 /** Milliseconds since this process began; never steps back. */
 export function monotonicNow(): number {

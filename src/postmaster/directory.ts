@@ -41,13 +41,11 @@ import type { Stats } from 'node:fs';
 import { linkSync, lstatSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import type { Server } from 'node:net';
 import { connect, createServer } from 'node:net';
-import { tmpdir } from 'node:os';
-import { isAbsolute, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { assert, BgworkerError } from '../base/index.js';
+import { SOCKET_NAME } from '../protocol/index.js';
 import type { ClaimRecord, NewClaimRecord } from './claimRecord.js';
 import { debtsOf, isEpoch, pidFileName, readRecord, writeTemporary } from './claimRecord.js';
-
-export const socketName = 'postmaster.sock';
 
 /** Makes the directory if it is missing, and refuses one that is not ours alone or too deep for a socket. */
 export function prepareDirectory(path: string): void {
@@ -57,16 +55,6 @@ export function prepareDirectory(path: string): void {
   if (found === undefined) mkdirSync(directory, { recursive: true, mode: 0o700 });
   // Looked at after making it too: somebody else may have been quicker.
   checkSafe(directory, found ?? lstatSync(directory));
-}
-
-/** `$XDG_RUNTIME_DIR/bgworker`, or `/tmp/bgworker-UID` where that is not set or not ours. */
-export function perUserDirectory(env: { readonly [name: string]: string | undefined }): string {
-  const runtimeDirectory = env['XDG_RUNTIME_DIR'];
-  if (runtimeDirectory !== undefined && isAbsolute(runtimeDirectory)) {
-    const stats = statSync(runtimeDirectory, { throwIfNoEntry: false });
-    if (stats?.isDirectory() && stats.uid === ourUser()) return join(runtimeDirectory, 'bgworker');
-  }
-  return join(tmpdir(), `bgworker-${ourUser() ?? 'user'}`);
 }
 
 /** A new directory for an embedded postmaster, `base/embedded/…`; `base` is made if it is missing. */
@@ -89,7 +77,7 @@ export function privateDirectories(base: string): string[] {
 
 /** Does a postmaster serve this directory? `stale`: the socket of a dead one; `absent`: there is no socket. */
 export function isLive(directory: string): Promise<'live' | 'stale' | 'absent'> {
-  return accepts(join(directory, socketName));
+  return accepts(join(directory, SOCKET_NAME));
 }
 
 /** Does somebody live here, even one that does not serve yet? */
@@ -137,7 +125,7 @@ export async function claimDirectory(
       workersStarted: true,
     };
     const debts = await succeed(directory, record);
-    rmSync(join(directory, socketName), { force: true });
+    rmSync(join(directory, SOCKET_NAME), { force: true });
     removeOldTraces(directory, life.name);
     return new Claim(directory, { ...record, owedEpochs: debts }, life.server);
   } catch (error) {
@@ -179,7 +167,7 @@ class Claim implements DirectoryClaim {
       this.#record = { ...this.#record, workersStarted: false };
       this.#rewrite();
     } else if (this.#isStillOurs()) {
-      rmSync(join(this.directory, socketName), { force: true });
+      rmSync(join(this.directory, SOCKET_NAME), { force: true });
       rmSync(join(this.directory, pidFileName), { force: true });
     }
     this.#state = 'released';
@@ -343,12 +331,12 @@ function checkSocketPath(directory: string): void {
   if (process.platform === 'win32') return;
   // sun_path has 108 bytes on Linux and 104 elsewhere, one of them for the end of the text.
   const limitBytes = process.platform === 'linux' ? 107 : 103;
-  const path = join(directory, socketName);
+  const path = join(directory, SOCKET_NAME);
   const sizeBytes = Buffer.byteLength(path);
   if (sizeBytes <= limitBytes) return;
   throw new BgworkerError('ERR_SOCKET_PATH_TOO_LONG', "the directory's path is too long for a socket", {
     detail: `${path} has ${sizeBytes} bytes, the system allows ${limitBytes}`,
-    hint: `choose a directory of at most ${limitBytes - Buffer.byteLength(socketName) - 1} bytes, such as one under /tmp`,
+    hint: `choose a directory of at most ${limitBytes - Buffer.byteLength(SOCKET_NAME) - 1} bytes, such as one under /tmp`,
   });
 }
 

@@ -3,7 +3,6 @@
  * main.ts, which nobody imports.
  */
 export { jsonLines, Log } from './log.js';
-export { perUserDirectory } from './directory.js';
 export { Postmaster, type PostmasterOptions } from './postmaster.js';
 export { readSettings, type Settings, type SettingsInput } from './settings.js';
 export { listenToSignals } from './signals.js';

@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import type { Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { unreachable } from '../base/index.js';
-import { type AttemptKey, type BackgroundWorker, type Event, formatHandle, formatKey, type StopOrder, type WorkerKey } from '../core/index.js';
+import type { AttemptKey, BackgroundWorker, Event, StopOrder, WorkerKey } from '../core/index.js';
+import { formatHandle, formatKey } from '../core/index.js';
 import type { ChannelMessage, OrderMessage, WorkerMessage } from '../protocol/index.js';
 import type { Guardian } from './guardian.js';
 import type { Log } from './log.js';
@@ -82,7 +83,11 @@ export class Launcher {
         heard: (message, attachments) => this.#hear(key, worker, pid, message, attachments),
         said: (saying) => dispatch({ type: 'workerSaid', ...key, saying }),
         babbled: (error) => {
-          this.#options.log.say('error', 'a worker says what is no message', { worker: worker.name, pid, err: error.message });
+          this.#options.log.say('error', 'a worker says what is no message', {
+            worker: worker.name,
+            pid,
+            err: error.message,
+          });
           dispatch({ type: 'channelLost', ...key });
         },
         channelLost: () => dispatch({ type: 'channelLost', ...key }),
@@ -170,7 +175,8 @@ export class Launcher {
       case 'log':
         return {
           output,
-          onLine: (stream, line) => log.pass(stream === 'stderr' ? 'warn' : 'info', line, { worker: worker.name, stream }),
+          onLine: (stream, line) =>
+            log.pass(stream === 'stderr' ? 'warn' : 'info', line, { worker: worker.name, stream }),
         };
       default:
         unreachable(output);

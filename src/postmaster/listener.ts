@@ -7,18 +7,12 @@
  * - A client that does not read is not disconnected. When its socket is full the core is told, and keeps only what is
  *   newest for it; when even its answers pile up, it is not read any more either, so that it holds up only itself.
  */
-import { createServer, type Server, type Socket } from 'node:net';
+import type { Server, Socket } from 'node:net';
+import { createServer } from 'node:net';
 import { BgworkerError } from '../base/index.js';
 import type { ClientId } from '../core/index.js';
-import {
-  type ClientMessage,
-  encodeFrame,
-  FrameReader,
-  type GoodbyeDetail,
-  type GoodbyeReason,
-  type Introduction,
-  parseClientMessage,
-} from '../protocol/index.js';
+import type { ClientMessage, GoodbyeDetail, GoodbyeReason, Introduction } from '../protocol/index.js';
+import { encodeFrame, FrameReader, parseClientMessage } from '../protocol/index.js';
 
 export interface ListenerEvents {
   connected(client: ClientId, hello: Extract<ClientMessage, { type: 'hello' }>): void;

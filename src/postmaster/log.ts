@@ -12,7 +12,14 @@ export type LogFields = { readonly [name: string]: unknown };
 export type WriteLine = (level: LogLevel, message: string, fields: LogFields) => void;
 
 /** Pino's numbers. */
-const LEVELS: { readonly [level in LogLevel]: number } = { trace: 10, debug: 20, info: 30, warn: 40, error: 50, fatal: 60 };
+const LEVELS: { readonly [level in LogLevel]: number } = {
+  trace: 10,
+  debug: 20,
+  info: 30,
+  warn: 40,
+  error: 50,
+  fatal: 60,
+};
 
 export class Log {
   readonly #write: WriteLine;
@@ -36,7 +43,14 @@ export class Log {
 
 export function jsonLines(sink: Writable): WriteLine {
   return (level, message, fields) => {
-    const line = { level: LEVELS[level], time: Date.now(), pid: process.pid, name: 'bgworker', ...fields, msg: message };
+    const line = {
+      level: LEVELS[level],
+      time: Date.now(),
+      pid: process.pid,
+      name: 'bgworker',
+      ...fields,
+      msg: message,
+    };
     sink.write(`${JSON.stringify(line)}\n`);
   };
 }

@@ -11,7 +11,8 @@ import { BgworkerError } from '../base/index.js';
 import { decodeSettings, encodeFrame, FrameReader, parseEmbeddedMessage, toErrorRecord } from '../protocol/index.js';
 import { jsonLines, Log } from './log.js';
 import { Postmaster } from './postmaster.js';
-import { readSettings, type Settings } from './settings.js';
+import type { Settings } from './settings.js';
+import { readSettings } from './settings.js';
 import { listenToSignals } from './signals.js';
 
 const HOST_DESCRIPTOR = 3;

@@ -14,44 +14,38 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Writable } from 'node:stream';
 import { unreachable } from '../base/index.js';
+import type { ActivityRow, BackgroundWorker, ClientId, Effect, Event, State, WorkerStatus } from '../core/index.js';
 import {
-  type BackgroundWorker,
-  type ClientId,
+  activityOf,
   checkState,
-  type Effect,
-  type Event,
   formatHandle,
   initialState,
   nextWakeupAt,
-  type State,
+  tenantOf,
   transition,
-  type WorkerStatus,
 } from '../core/index.js';
+import type { ClientMessage, GoodbyeDetail } from '../protocol/index.js';
 import {
-  type ClientMessage,
   decodeRegister,
   encodeFrame,
   encodeStatus,
-  type GoodbyeDetail,
   introduce,
+  perUserDirectory,
+  SOCKET_NAME,
 } from '../protocol/index.js';
 import { Channels } from './channels.js';
 import { Alarm, monotonicNow } from './clock.js';
-import {
-  claimDirectory,
-  type DirectoryClaim,
-  makePrivateDirectory,
-  perUserDirectory,
-  prepareDirectory,
-  socketName,
-} from './directory.js';
+import type { DirectoryClaim } from './directory.js';
+import { claimDirectory, makePrivateDirectory, prepareDirectory } from './directory.js';
 import { Guardian } from './guardian.js';
-import { type Fact, Launcher } from './launcher.js';
+import type { Fact } from './launcher.js';
+import { Launcher } from './launcher.js';
 import { clearClaimedDirectory, sweepPrivateDirectories } from './leftovers.js';
 import { Listener } from './listener.js';
 import type { Log } from './log.js';
 import { NotifyPids } from './notifyPid.js';
-import { reloadLimits, type Settings } from './settings.js';
+import type { Settings } from './settings.js';
+import { reloadLimits } from './settings.js';
 import { residentBytes } from './workerProcess.js';
 
 export interface PostmasterOptions {
@@ -62,6 +56,9 @@ export interface PostmasterOptions {
   /** Where the workers' output goes. Default: our own standard output and error. */
   readonly sinks?: { readonly stdout: Writable; readonly stderr: Writable };
 }
+
+/** So much of an answer about all workers goes into one frame. */
+const ACTIVITY_BYTES = 256 * 1024;
 
 /** How many transitions lie between two looks at the whole state. */
 const CHECK_EVERY = 1_000;
@@ -125,7 +122,8 @@ export class Postmaster {
       ...(applicationLifeLine === undefined ? {} : { applicationLifeLine }),
       ...(settings.directory === null ? { removeDirectory: claim.directory } : {}),
       now: monotonicNow,
-      onDeath: (death) => log.say('warn', 'the guardian died and was replaced', { guardianPid: death.pid, how: death.how }),
+      onDeath: (death) =>
+        log.say('warn', 'the guardian died and was replaced', { guardianPid: death.pid, how: death.how }),
       onFailure: (error) => {
         // Without a guardian our death would leave orphans: better no workers than such.
         log.say('fatal', error.message, { code: error.code, detail: error.detail, hint: error.hint });
@@ -155,7 +153,7 @@ export class Postmaster {
 
   async #open(): Promise<void> {
     this.#listener = await Listener.open({
-      socketPath: join(this.directory, socketName),
+      socketPath: join(this.directory, SOCKET_NAME),
       epoch: this.epoch,
       directory: this.directory,
       introduction: introduce(),
@@ -261,7 +259,7 @@ export class Postmaster {
       case 'unwatchAll':
         return this.dispatch({ type: 'watchAllEnded', client });
       case 'activity':
-        return this.dispatch({ type: 'activityRequested', client, request: message.request });
+        return this.#send(client, this.#activity(message.request, message.from));
       case 'terminate':
         return this.dispatch({ ...message, type: 'terminationRequested', client });
       case 'restart':
@@ -272,6 +270,7 @@ export class Postmaster {
       case 'reload':
         return this.#reload(client, message.request, message.limits);
       case 'channelOpen': {
+        if (tenantOf(this.#state, message) === undefined) return this.#refuse(client, message.request, WORKER_ENDED);
         const refusal = this.#channels.open(message, client);
         if (refusal !== undefined) return this.#refuse(client, message.request, refusal);
         return this.#send(client, encodeFrame({ type: 'done', request: message.request }));
@@ -309,16 +308,30 @@ export class Postmaster {
         return this.#send(client, encodeStatus(answer.status, now, { type: 'status', request }));
       case 'refused':
         return this.#refuse(client, request, answer.refusal);
-      case 'activity': {
-        const { epoch } = this;
-        const frame = encodeFrame({ type: 'activity', request, now, epoch, pid: process.pid, rows: answer.rows });
-        return this.#send(client, frame);
-      }
+      case 'activity':
       case 'done':
         return this.#send(client, encodeFrame({ type: 'done', request }));
       default:
         unreachable(answer);
     }
+  }
+
+  /** A question about the state, not a fact that could change it: the core need not hear of it. */
+  #activity(request: number, from: number): Buffer {
+    const { epoch } = this;
+    const now = monotonicNow();
+    const rows: ActivityRow[] = [];
+    let bytes = 0;
+    let next: number | null = null;
+    for (const row of activityOf(this.#state, now, from)) {
+      bytes += JSON.stringify(row).length;
+      if (bytes > ACTIVITY_BYTES && rows.length > 0) {
+        next = row.slot;
+        break;
+      }
+      rows.push(row);
+    }
+    return encodeFrame({ type: 'activity', request, now, epoch, pid: process.pid, rows, next });
   }
 
   #refuse(client: ClientId, request: number, { code, message, detail, hint }: GoodbyeDetail): void {
@@ -375,6 +388,12 @@ const EXPECTED_ENDS: ReadonlySet<string> = new Set([
   'postmasterShutdown',
 ]);
 
+const WORKER_ENDED: GoodbyeDetail = {
+  code: 'ERR_WORKER_ENDED',
+  message: 'this worker has ended for good',
+  hint: 'a channel is for a worker that runs or will run',
+};
+
 const CHANNEL_OVERRUN: GoodbyeDetail = {
   code: 'ERR_CHANNEL_OVERRUN',
   message: 'more was sent through a channel than was granted',
@@ -383,6 +402,8 @@ const CHANNEL_OVERRUN: GoodbyeDetail = {
 
 /** Names one life of a postmaster: no two have the same, and a later one sorts behind an earlier one. */
 function newEpoch(): string {
-  const chance = BigInt(`0x${randomBytes(4).toString('hex')}`).toString(36).padStart(7, '0');
+  const chance = BigInt(`0x${randomBytes(4).toString('hex')}`)
+    .toString(36)
+    .padStart(7, '0');
   return `${Date.now().toString(36)}${chance}`;
 }

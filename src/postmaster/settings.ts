@@ -6,7 +6,8 @@
 import { availableParallelism } from 'node:os';
 import * as v from 'valibot';
 import { BgworkerError } from '../base/index.js';
-import { type BackgroundWorker, checkBackgroundWorker, type Limits, MAX_INTERVAL_MS } from '../core/index.js';
+import type { BackgroundWorker, Limits } from '../core/index.js';
+import { checkBackgroundWorker, MAX_INTERVAL_MS } from '../core/index.js';
 
 export interface Settings {
   /** Null: a private one, made for this postmaster and removed with it. */
@@ -94,7 +95,11 @@ export function readSettings(input: unknown): Settings {
     if (refusal !== undefined) throw new BgworkerError(refusal.code, refusal.message, refusal);
   }
   if (workers.length > limits.maxWorkerProcesses) {
-    throw settingsError('workers', `${workers.length} are listed`, `raise maxWorkerProcesses, which is ${limits.maxWorkerProcesses}`);
+    throw settingsError(
+      'workers',
+      `${workers.length} are listed`,
+      `raise maxWorkerProcesses, which is ${limits.maxWorkerProcesses}`,
+    );
   }
   return {
     directory: given.directory ?? null,
@@ -128,7 +133,11 @@ function limitsOf(given: LimitsInput, present: Limits | null): Limits {
   };
   const reserved = Object.values(limits.classes).reduce((sum, limit) => sum + limit.reserved, 0);
   if (reserved > maxWorkerProcesses) {
-    throw settingsError('classes', `${reserved} slots are reserved of ${maxWorkerProcesses}`, 'reserve fewer, or raise maxWorkerProcesses');
+    throw settingsError(
+      'classes',
+      `${reserved} slots are reserved of ${maxWorkerProcesses}`,
+      'reserve fewer, or raise maxWorkerProcesses',
+    );
   }
   return limits;
 }

@@ -11,23 +11,18 @@
  *
  * Model: do_start_bgworker, StartBackgroundWorker and CleanupBackgroundWorker in postmaster.c.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { accessSync, constants, readFileSync, rmSync, statSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { BgworkerError } from '../base/index.js';
 import type { AttemptKey, BackgroundWorker, ExitFacts, Saying } from '../core/index.js';
-import {
-  decodeSaying,
-  encodeFrame,
-  encodeJob,
-  FrameReader,
-  type OrderMessage,
-  parseWorkerMessage,
-  type WorkerMessage,
-} from '../protocol/index.js';
-import { type Forwarding, readToQuiet, WorkerOutput } from './output.js';
+import type { OrderMessage, WorkerMessage } from '../protocol/index.js';
+import { decodeSaying, encodeFrame, encodeJob, FrameReader, parseWorkerMessage } from '../protocol/index.js';
+import type { Forwarding } from './output.js';
+import { readToQuiet, WorkerOutput } from './output.js';
 
 export interface WorkerPlace {
   readonly epoch: string;

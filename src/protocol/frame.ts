@@ -78,8 +78,10 @@ export class FrameReader {
     const head = this.#join(8);
     const totalBytes = head.readUInt32BE(0);
     const headerBytes = head.readUInt32BE(4);
-    if (totalBytes > MAX_FRAME_BYTES) this.#fail('frame too long', `${totalBytes} bytes, ${MAX_FRAME_BYTES} are allowed`);
-    if (headerBytes + 4 > totalBytes) this.#fail('header longer than its frame', `${headerBytes} of ${totalBytes} bytes`);
+    if (totalBytes > MAX_FRAME_BYTES)
+      this.#fail('frame too long', `${totalBytes} bytes, ${MAX_FRAME_BYTES} are allowed`);
+    if (headerBytes + 4 > totalBytes)
+      this.#fail('header longer than its frame', `${headerBytes} of ${totalBytes} bytes`);
     if (this.#bufferedBytes < 4 + totalBytes) return undefined;
     const frame = this.#take(4 + totalBytes);
     return this.#parse(frame, 8 + headerBytes);
@@ -102,7 +104,8 @@ export class FrameReader {
   #cut(frame: Buffer, headerEnd: number, lengths: unknown): readonly Uint8Array[] {
     const attachments: Uint8Array[] = [];
     let at = headerEnd;
-    if (lengths !== undefined && !Array.isArray(lengths)) this.#fail('attachment lengths are not a list', typeof lengths);
+    if (lengths !== undefined && !Array.isArray(lengths))
+      this.#fail('attachment lengths are not a list', typeof lengths);
     for (const length of (lengths ?? []) as unknown[]) {
       if (!Number.isSafeInteger(length) || (length as number) < 0 || at + (length as number) > frame.length) {
         this.#fail('attachment longer than its frame', `${String(length)} bytes at ${at} of ${frame.length}`);

@@ -46,6 +46,7 @@ export {
   type WireStatus,
   type WorkerMessage,
 } from './message.js';
+export { perUserDirectory, SOCKET_NAME } from './place.js';
 export { clip, type PlainBudget, toPlain } from './plain.js';
 export {
   MessageError,

@@ -70,7 +70,8 @@ export type ClientMessage =
   | ({ readonly type: 'unwatch' } & WorkerKey)
   | { readonly type: 'watchAll'; readonly request: number }
   | { readonly type: 'unwatchAll' }
-  | { readonly type: 'activity'; readonly request: number }
+  /** The workers in slots from this one on; as many as fit into an answer. */
+  | { readonly type: 'activity'; readonly request: number; readonly from: number }
   | ({ readonly type: 'terminate'; readonly request: number; readonly timeoutMs: number | null } & WorkerKey)
   | ({ readonly type: 'restart'; readonly request: number } & WorkerKey)
   | { readonly type: 'shutdown'; readonly request: number; readonly mode: ShutdownMode }
@@ -84,10 +85,25 @@ export type PostmasterMessage =
   | ({ readonly type: 'welcome'; readonly epoch: string; readonly directory: string } & Introduction)
   /** The last message of a connection that the postmaster ends. */
   | { readonly type: 'goodbye'; readonly reason: GoodbyeReason; readonly refusal: GoodbyeDetail }
-  | { readonly type: 'registered'; readonly request: number; readonly existing: boolean; readonly now: number; readonly status: WireStatus }
+  | {
+      readonly type: 'registered';
+      readonly request: number;
+      readonly existing: boolean;
+      readonly now: number;
+      readonly status: WireStatus;
+    }
   | { readonly type: 'refused'; readonly request: number; readonly refusal: Refusal | GoodbyeDetail }
   | { readonly type: 'status'; readonly request: number; readonly now: number; readonly status: WireStatus }
-  | { readonly type: 'activity'; readonly request: number; readonly now: number; readonly epoch: string; readonly pid: number; readonly rows: readonly ActivityRow[] }
+  | {
+      readonly type: 'activity';
+      readonly request: number;
+      readonly now: number;
+      readonly epoch: string;
+      readonly pid: number;
+      readonly rows: readonly ActivityRow[];
+      /** The slot to ask from for the rest; null when that was all. */
+      readonly next: number | null;
+    }
   | { readonly type: 'done'; readonly request: number }
   | { readonly type: 'notify'; readonly now: number; readonly status: WireStatus }
   | ({ readonly type: 'progress'; readonly done: number; readonly total: number | null } & WorkerKey)
@@ -125,7 +141,12 @@ export type WorkerMessage =
   | { readonly type: 'progress'; readonly done: number; readonly total: number | null }
   /** The bytes of a returned result are attachment 0. */
   | { readonly type: 'said'; readonly saying: WireSaying }
-  | { readonly type: 'log'; readonly level: LogLevel; readonly message: string; readonly fields: { readonly [name: string]: unknown } | null }
+  | {
+      readonly type: 'log';
+      readonly level: LogLevel;
+      readonly message: string;
+      readonly fields: { readonly [name: string]: unknown } | null;
+    }
   | ChannelMessage;
 
 export type WireSaying =
@@ -159,6 +180,11 @@ export type EmbeddedMessage =
   | { readonly type: 'listening'; readonly directory: string; readonly epoch: string; readonly pid: number }
   | { readonly type: 'failed'; readonly error: ErrorRecord & { readonly detail?: string; readonly hint?: string } }
   /** A line for the host's own logger. */
-  | { readonly type: 'log'; readonly level: LogLevel; readonly message: string; readonly fields: { readonly [name: string]: unknown } };
+  | {
+      readonly type: 'log';
+      readonly level: LogLevel;
+      readonly message: string;
+      readonly fields: { readonly [name: string]: unknown };
+    };
 
 export type Message = ClientMessage | PostmasterMessage | WorkerMessage | OrderMessage | EmbeddedMessage;

@@ -60,7 +60,8 @@ const amount = number(-Number.MAX_VALUE, Number.MAX_VALUE);
 const level = oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal');
 
 /** Nine and fifteen digits: what a handle can be written with. */
-const workerKey = { slot: integer(0, 999_999_999), generation: integer(0, 999_999_999_999_999) };
+const slot = integer(0, 999_999_999);
+const workerKey = { slot, generation: integer(0, 999_999_999_999_999) };
 
 const introduction = {
   protocol: integer(0, 1_000_000),
@@ -120,7 +121,7 @@ export const parseClientMessage = parser<ClientMessage>(
     unwatch: workerKey,
     watchAll: { request },
     unwatchAll: {},
-    activity: { request },
+    activity: { request, from: slot },
     terminate: { request, timeoutMs: orNull(number(0, Number.MAX_SAFE_INTEGER)), ...workerKey },
     restart: { request, ...workerKey },
     shutdown: { request, mode: oneOf('smart', 'fast', 'immediate') },
@@ -142,7 +143,7 @@ export const parsePostmasterMessage = parser<PostmasterMessage>(
     registered: { request, existing: boolean, now: instant, status: statusRule },
     refused: { request, refusal },
     status: { request, now: instant, status: statusRule },
-    activity: { request, now: instant, epoch: text(32), pid, rows: list(activityRule, MAX_ROWS) },
+    activity: { request, now: instant, epoch: text(32), pid, rows: list(activityRule, MAX_ROWS), next: orNull(slot) },
     done: { request },
     notify: { now: instant, status: statusRule },
     progress: { ...progress, ...workerKey },

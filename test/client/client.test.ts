@@ -79,7 +79,15 @@ test('activity is what the postmaster sees, with dates', async () => {
     } as const),
     ...{ retryAt: null, forkedAt: now - 60_000, progress: { done: 1, total: null } },
   };
-  connection.send({ type: 'activity', request: message.request, now, epoch: client.epoch, pid: 1, rows: [row] });
+  connection.send({
+    type: 'activity',
+    request: message.request,
+    now,
+    epoch: client.epoch,
+    pid: 1,
+    rows: [row],
+    next: null,
+  });
   const [worker] = await asking;
   assert.equal(worker?.handle, `${client.epoch}:0:1`);
   assert.ok(Math.abs(Date.now() - 60_000 - (worker?.forkedAt?.getTime() ?? 0)) < 1_000);

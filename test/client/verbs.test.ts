@@ -124,6 +124,7 @@ test('an aborted run rejects with the reason when the worker is gone, and not be
     epoch: client.epoch,
     pid: 1,
     rows: [],
+    next: null,
   });
   await asking;
   assert.equal(isOver, false);

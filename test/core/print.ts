@@ -106,7 +106,7 @@ function printValue(value: unknown): string {
 }
 
 export function printState(state: State, now: number): readonly string[] {
-  const rows = activityOf(state, now).map((row) => `${formatKey(row)} ${row.name}: ${row.state}`);
+  const rows = [...activityOf(state, now)].map((row) => `${formatKey(row)} ${row.name}: ${row.state}`);
   const lines = [...rows];
   if (state.waiting.length > 0) lines.push(`waiting for a slot: ${state.waiting.map(({ client }) => client).join(', ')}`);
   if (state.shutdown.state !== 'none') lines.push(`shutdown: ${state.shutdown.state}`);

@@ -43,7 +43,7 @@ export function parseScenarios(text: string): { readonly head: readonly string[]
 
 /** The scenario as it should read: what stands there, with what follows now in the place of what followed once. */
 export function play({ lines }: Scenario): readonly string[] {
-  const world = new World();
+  const world = new Trial();
   return lines.flatMap((line) => {
     if (line.startsWith('  ')) return [];
     return line.startsWith('> ') ? [line, ...world.play(line.slice(2)).map((effect) => `  ${effect}`)] : [line];
@@ -52,7 +52,8 @@ export function play({ lines }: Scenario): readonly string[] {
 
 type Fact = Event extends infer E ? (E extends Event ? Omit<E, 'at'> : never) : never;
 
-class World {
+/** A core of its own, driven by the lines of a transcript. */
+export class Trial {
   now = 0;
   state: State = initialState('test', defaultLimits(4));
   readonly early: BackgroundWorker[] = [];
@@ -70,6 +71,11 @@ class World {
     const perform = VERBS[verb];
     if (perform === undefined) throw new Error(`no such verb: ${verb}`);
     return perform(this, args);
+  }
+
+  /** Plays them all, and gives what followed the last one. */
+  after(...lines: readonly string[]): readonly string[] {
+    return lines.map((line) => this.play(line)).at(-1) ?? [];
   }
 
   tell(...facts: readonly Fact[]): readonly string[] {
@@ -102,7 +108,7 @@ class World {
   }
 }
 
-type Verb = (world: World, args: readonly string[]) => readonly string[];
+type Verb = (world: Trial, args: readonly string[]) => readonly string[];
 
 const error = { name: 'Error', message: 'no' };
 

@@ -31,10 +31,10 @@ import {
   isLive,
   makePrivateDirectory,
   owedEpochs,
-  perUserDirectory,
   prepareDirectory,
   releaseDirectory,
 } from '../../src/postmaster/directory.js';
+import { perUserDirectory } from '../../src/protocol/index.js';
 import { deadRecord, leaveSocketBehind } from './deadPostmaster.js';
 
 let root = '';

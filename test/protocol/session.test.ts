@@ -27,7 +27,7 @@ function open() {
     failed: (error: Error) => void log.push(error),
   };
   const ask = (repeat = true) =>
-    session.ask((request) => encodeFrame({ type: 'activity', request }), asker, { repeat });
+    session.ask((request) => encodeFrame({ type: 'activity', request, from: 0 }), asker, { repeat });
   const receive = (...messages: PostmasterMessage[]) =>
     session.receive(Buffer.concat(messages.map((message) => encodeFrame(message))));
   const welcome = () => receive({ type: 'welcome', epoch: 'e', directory: '/d', ...introduce() });

@@ -9,16 +9,8 @@ import { resolve } from 'node:path';
 import { Writable } from 'node:stream';
 import { pathToFileURL } from 'node:url';
 import { BgworkerError } from '../../base/index.js';
-import {
-  type BackgroundWorkerHandle,
-  type Client,
-  connect,
-  describeScene,
-  explainStop,
-  type PostmasterDied,
-  type Started,
-  type Stopped,
-} from '../../client/index.js';
+import type { BackgroundWorkerHandle, Client, PostmasterDied, Started, Stopped } from '../../client/index.js';
+import { connect, describeScene, explainStop } from '../../client/index.js';
 import { jsonLines, Log, Postmaster, readSettings } from '../../postmaster/index.js';
 import { EXIT_NOT_STARTED, exitCodeOfEnd } from '../exitCodes.js';
 
@@ -39,7 +31,11 @@ export async function run(module: string, args: readonly string[], options: RunO
   const job = readJob(module, args, options);
   const stdout = new EndOfLine(process.stdout);
   const postmaster = await Postmaster.start({
-    settings: readSettings({ maxWorkerProcesses: 32, output: 'raw', workerStdin: job.readsStdin ? 'ignore' : 'inherit' }),
+    settings: readSettings({
+      maxWorkerProcesses: 32,
+      output: 'raw',
+      workerStdin: job.readsStdin ? 'ignore' : 'inherit',
+    }),
     log: new Log(jsonLines(process.stderr), 'error'),
     sinks: { stdout: stdout.sink, stderr: process.stderr },
   });

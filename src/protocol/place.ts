@@ -1,0 +1,21 @@
+/**
+ * Where a postmaster is that nobody gave a place: what both sides must agree on to find each other without a word.
+ * Only names are here; whether somebody lives there is found out by connecting.
+ */
+import { statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { isAbsolute, join } from 'node:path';
+
+/** In a postmaster's directory: alive is who accepts on it. */
+export const SOCKET_NAME = 'postmaster.sock';
+
+/** `$XDG_RUNTIME_DIR/bgworker`, or `/tmp/bgworker-UID` where that is not set or not ours. */
+export function perUserDirectory(env: { readonly [name: string]: string | undefined }): string {
+  const user = process.getuid?.();
+  const runtimeDirectory = env['XDG_RUNTIME_DIR'];
+  if (runtimeDirectory !== undefined && isAbsolute(runtimeDirectory)) {
+    const stats = statSync(runtimeDirectory, { throwIfNoEntry: false });
+    if (stats?.isDirectory() === true && stats.uid === user) return join(runtimeDirectory, 'bgworker');
+  }
+  return join(tmpdir(), `bgworker-${user ?? 'user'}`);
+}
