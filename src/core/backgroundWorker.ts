@@ -209,7 +209,12 @@ const FIELDS = Object.entries(RULES) as readonly (readonly [keyof BackgroundWork
 function checkTogether(worker: BackgroundWorker): Refusal | undefined {
   if (worker.class === 'parallel' && worker.restart !== 'never') {
     // R-REG-14: a parallel worker that comes back would meet a leader that no longer expects it.
-    return refuse(worker, 'parallel workers may not be restarted', `restart is ${worker.restart}`, 'use restart: never');
+    return refuse(
+      worker,
+      'parallel workers may not be restarted',
+      `restart is ${worker.restart}`,
+      'use restart: never',
+    );
   }
   if (worker.restart === 'never' && worker.restartBackoff !== null) {
     return refuse(worker, 'a backoff needs a restart', 'restart is never', 'set restart to onFailure or always');
@@ -248,9 +253,7 @@ function text(minLength: number, maxLength: number): Rule {
 }
 
 function isText(value: unknown, minLength: number, maxLength: number): value is string {
-  return (
-    typeof value === 'string' && value.length >= minLength && value.length <= maxLength && !value.includes('\0')
-  );
+  return typeof value === 'string' && value.length >= minLength && value.length <= maxLength && !value.includes('\0');
 }
 
 function number(min: number, max: number): Rule {

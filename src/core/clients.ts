@@ -2,13 +2,14 @@
  * Clients and what they ask about workers that are there. The death of a client cancels its notifications and its
  * waiting requests; its workers run on (R-PM-32), unless their life was tied to it.
  */
-import { activityOf, statusOf, statusOfKey } from './describe.js';
+import { statusOf, statusOfKey } from './describe.js';
 import type { ClientEvent, ClientId } from './event.js';
 import { refuse, reply, unknownWorker } from './notification.js';
 import { PersistentMap } from './persistentMap.js';
 import { watchedBy } from './registration.js';
 import { mayShutDown, stopEverything } from './shutdown.js';
-import { changeTenant, type Draft, putTenant, type Run, tenantOf, tenants } from './state.js';
+import type { Draft, Run } from './state.js';
+import { changeTenant, putTenant, tenantOf, tenants } from './state.js';
 import { isLeaving, stopWorker } from './stopping.js';
 import type { ShutdownMode } from './stopReason.js';
 import type { WorkerKey } from './workerHandle.js';
@@ -22,7 +23,9 @@ export function clientGone(draft: Draft, id: ClientId): void {
   draft.clients = draft.clients.delete(id);
   draft.watchingAll = draft.watchingAll.filter((other) => other !== id);
   draft.waiting = draft.waiting.filter((asked) => asked.client !== id);
-  const concerned = [...tenants(draft)].filter(({ watchers, registrant }) => registrant === id || watchers.includes(id));
+  const concerned = [...tenants(draft)].filter(
+    ({ watchers, registrant }) => registrant === id || watchers.includes(id),
+  );
   const tied: WorkerKey[] = [];
   for (const tenant of concerned) {
     const watchers = tenant.watchers.filter((other) => other !== id);
@@ -79,10 +82,6 @@ export function endWatch(draft: Draft, client: ClientId, key: WorkerKey): void {
 export function watchAll(draft: Draft, asked: Asked<'watchAllRequested'>): void {
   if (!draft.watchingAll.includes(asked.client)) draft.watchingAll = [...draft.watchingAll, asked.client];
   reply(draft, asked, { answer: 'done' });
-}
-
-export function answerActivity(draft: Draft, asked: Asked<'activityRequested'>): void {
-  reply(draft, asked, { answer: 'activity', rows: [...activityOf(draft, draft.at)] });
 }
 
 /** A worker that ended, or whose slot has another tenant, needs no terminating: nothing happens (R-API-31, F-34). */

@@ -3,7 +3,8 @@
  * `client.activity()` and `bgworker ps` (PostgreSQL's pg_stat_activity). It reads the state and changes nothing.
  */
 import { lastWordOf } from './lastWords.js';
-import { type Draft, type Run, type State, type Tenant, tenantOf, tenants } from './state.js';
+import type { Draft, Run, State, Tenant } from './state.js';
+import { tenantOf, tenants } from './state.js';
 import type { WorkerKey } from './workerHandle.js';
 import type { ActivityRow, StatusWord, WorkerStatus } from './workerStatus.js';
 
@@ -11,22 +12,28 @@ import type { ActivityRow, StatusWord, WorkerStatus } from './workerStatus.js';
 export function statusOf(tenant: Tenant): WorkerStatus {
   const { run } = tenant;
   const up = run.state === 'up' ? run : null;
+  const word = statusWord(tenant);
   return {
     slot: tenant.slot,
     generation: tenant.generation,
     name: tenant.worker.name,
     sequence: tenant.sequence,
-    status: statusWord(tenant),
+    status: word,
     phase: up?.phase ?? null,
     pid: up?.pid ?? null,
     attempts: tenant.attempts,
     deaths: tenant.deaths,
     reason: tenant.reason,
     final: false,
-    willRestart: run.state === 'resting',
+    willRestart: word === 'stopped' && !isToEnd(run),
     retryAt: run.state === 'resting' ? run.startAt : null,
     result: tenant.result,
   };
+}
+
+/** Nothing follows this run, whatever the restart policy says. */
+function isToEnd(run: Run): boolean {
+  return (run.state === 'up' || run.state === 'starting') && run.stop?.afterwards === 'nothing';
 }
 
 /** A run that was never up says notYetStarted; one that was, and is not, says stopped, also while it comes up again. */

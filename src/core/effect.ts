@@ -7,14 +7,13 @@ import type { BackgroundWorker } from './backgroundWorker.js';
 import type { AttemptKey, ClientId } from './event.js';
 import type { Refusal } from './refusal.js';
 import type { WorkerKey } from './workerHandle.js';
-import type { ActivityRow, WorkerStatus } from './workerStatus.js';
+import type { WorkerStatus } from './workerStatus.js';
 
 export type Answer =
   /** `existing`: the name was taken, and the caller asked to be given the one who has it. */
   | { readonly answer: 'registered'; readonly status: WorkerStatus; readonly existing: boolean }
   | { readonly answer: 'refused'; readonly refusal: Refusal }
   | { readonly answer: 'status'; readonly status: WorkerStatus }
-  | { readonly answer: 'activity'; readonly rows: readonly ActivityRow[] }
   | { readonly answer: 'done' };
 
 /** Why a worker is asked to stop; it reads this as the reason of its signal. */

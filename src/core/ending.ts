@@ -3,12 +3,15 @@
  * then is anybody told, so that a registrant who reacts at once finds the slot (F-46).
  */
 import { assert } from '../base/index.js';
-import { forgetOld, type Kept, keepLastWord } from './lastWords.js';
+import type { Kept } from './lastWords.js';
+import { forgetOld, keepLastWord } from './lastWords.js';
 import { tell } from './notification.js';
 import type { PersistentMap } from './persistentMap.js';
 import { settleCrashGroup, settleEarly, settleReplaced } from './startCondition.js';
-import { changeTenant, type Draft, freeSlot, type Tenant } from './state.js';
-import { type StopCause, stopReason } from './stopReason.js';
+import type { Draft, Tenant } from './state.js';
+import { changeTenant, freeSlot } from './state.js';
+import type { StopCause } from './stopReason.js';
+import { stopReason } from './stopReason.js';
 import { removeWorker } from './workerIndex.js';
 import type { WorkerStatus } from './workerStatus.js';
 

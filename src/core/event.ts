@@ -52,7 +52,6 @@ export type ClientEvent =
   /** Every start and death of every worker. */
   | (Request & { readonly type: 'watchAllRequested' })
   | { readonly type: 'watchAllEnded'; readonly client: ClientId }
-  | (Request & { readonly type: 'activityRequested' })
   | (RequestAboutWorker & { readonly type: 'terminationRequested'; readonly timeoutMs: number | null })
   | (RequestAboutWorker & { readonly type: 'restartRequested' });
 

@@ -77,9 +77,7 @@ function judgeStart(run: Up, exit: ExitFacts, maxRunMs: number | null): StopCaus
   }
   if (stop !== null) {
     const { why } = stop.cause;
-    return why === 'terminate' || why === 'restart'
-      ? { kind: 'terminatedBeforeStart' }
-      : causeOfStop(stop, maxRunMs);
+    return why === 'terminate' || why === 'restart' ? { kind: 'terminatedBeforeStart' } : causeOfStop(stop, maxRunMs);
   }
   if (run.phase === 'forked') return { kind: 'diedBeforeRuntime' };
   if (exit.signal !== null || saying?.word === 'stoppedAsAsked') return { kind: 'signaled' };

@@ -18,7 +18,16 @@ export {
 export { activityOf, statusOfKey } from './describe.js';
 export type { Answer, Effect, StopOrder } from './effect.js';
 export type { ErrorRecord } from './errorRecord.js';
-export type { AttemptKey, ClientEvent, ClientId, Event, ExitFacts, PostmasterEvent, Saying, WorkerEvent } from './event.js';
+export type {
+  AttemptKey,
+  ClientEvent,
+  ClientId,
+  Event,
+  ExitFacts,
+  PostmasterEvent,
+  Saying,
+  WorkerEvent,
+} from './event.js';
 export { checkState } from './invariants.js';
 export { type ClassLimit, defaultLimits, type Limits } from './limits.js';
 export type { Refusal, RefusalCode } from './refusal.js';
@@ -26,5 +35,12 @@ export { nextWakeupAt } from './schedule.js';
 export { type State, type Tenant, tenantOf, tenants } from './state.js';
 export type { Circumstances, Phase, ShutdownMode, StopCause, StopKind, StopReason } from './stopReason.js';
 export { initialState, type Transition, transition } from './transition.js';
-export { formatHandle, formatKey, isSameWorker, parseHandle, type WorkerHandle, type WorkerKey } from './workerHandle.js';
+export {
+  formatHandle,
+  formatKey,
+  isSameWorker,
+  parseHandle,
+  type WorkerHandle,
+  type WorkerKey,
+} from './workerHandle.js';
 export type { ActivityRow, StatusWord, WorkerResult, WorkerStatus } from './workerStatus.js';

@@ -5,10 +5,12 @@
  */
 import { assert } from '../base/index.js';
 import { isAwaitingCrashGroup, isGroupGoingDown } from './startCondition.js';
-import { dueAtOf, type Slot, type State, type Stop, type Tenant, tenantOf, tenants } from './state.js';
+import type { Slot, State, Stop, Tenant } from './state.js';
+import { dueAtOf, tenantOf, tenants } from './state.js';
 import { isLeaving } from './stopping.js';
 import { formatKey } from './workerHandle.js';
-import { hasWorker, type WorkerIndex } from './workerIndex.js';
+import type { WorkerIndex } from './workerIndex.js';
+import { hasWorker } from './workerIndex.js';
 
 export function checkTouched(state: State, touched: readonly number[]): void {
   for (const index of touched) {
@@ -55,7 +57,7 @@ function checkSlot(state: State, index: number, slot: Slot): void {
 
 function checkTenant(state: State, tenant: Tenant): void {
   const { run, worker } = tenant;
-  hold(tenant, (tenant.deaths > 0) === (tenant.reason !== null), 'every end has a reason');
+  hold(tenant, tenant.deaths > 0 === (tenant.reason !== null), 'every end has a reason');
   const underWay = run.state === 'up' || run.state === 'starting';
   hold(tenant, tenant.attempts - tenant.deaths === (underWay ? 1 : 0), 'one attempt at a time');
   hold(tenant, tenant.sequence >= tenant.deaths, 'every end was told');

@@ -5,7 +5,8 @@
  */
 import type { Limits } from './limits.js';
 import { PersistentMap } from './persistentMap.js';
-import { formatKey, type WorkerKey } from './workerHandle.js';
+import type { WorkerKey } from './workerHandle.js';
+import { formatKey } from './workerHandle.js';
 import type { WorkerStatus } from './workerStatus.js';
 
 interface LastWord {

@@ -8,23 +8,16 @@ import { assert, unreachable } from '../base/index.js';
 import { statusOf } from './describe.js';
 import { endWorker } from './ending.js';
 import type { ExitFacts, WorkerEvent } from './event.js';
-import { type Judgement, judgeExit } from './exitJudgement.js';
+import type { Judgement } from './exitJudgement.js';
+import { judgeExit } from './exitJudgement.js';
 import { publish, tellProgress } from './notification.js';
 import { decideFate } from './restartPolicy.js';
 import { awaitCrashGroup, isGroupGoingDown, membersOf, settleCrashGroup, settleEarly } from './startCondition.js';
-import {
-  changeTenant,
-  changeUp,
-  type Draft,
-  putTenant,
-  type Run,
-  type Stop,
-  type Tenant,
-  tenantOf,
-  type Up,
-} from './state.js';
+import type { Draft, Run, Stop, Tenant, Up } from './state.js';
+import { changeTenant, changeUp, putTenant, tenantOf } from './state.js';
 import { applyStop, stopWorker } from './stopping.js';
-import { type Circumstances, type Phase, type StopCause, stopReason } from './stopReason.js';
+import type { Circumstances, Phase, StopCause } from './stopReason.js';
+import { stopReason } from './stopReason.js';
 import { isSameWorker } from './workerHandle.js';
 
 /** How often the memory of a worker with a limit is looked at. */
@@ -117,12 +110,14 @@ function workerForked(draft: Draft, tenant: Tenant, pid: number): void {
 
 const PHASES: readonly Phase[] = ['forked', 'runtime', 'loading', 'running', 'ready'];
 
-/** Phases only go forward; starts and readiness are told, the steps before them can be asked for. */
+/**
+ * Phases only go forward. That Node is up in it is nothing to tell anybody; that its module loads is, since a module
+ * may do that for ever.
+ */
 function reachPhase(draft: Draft, tenant: Tenant, run: Up, phase: Phase): void {
   if (PHASES.indexOf(phase) <= PHASES.indexOf(run.phase)) return;
-  if (phase === 'runtime' || phase === 'loading') {
-    return putTenant(draft, changeTenant(tenant, { run: changeUp(run, { phase }) }));
-  }
+  if (phase === 'runtime') return putTenant(draft, changeTenant(tenant, { run: changeUp(run, { phase }) }));
+  if (phase === 'loading') return void publish(draft, tenant, changeUp(run, { phase }));
   const enteredAt = run.enteredAt ?? draft.at;
   publish(draft, tenant, changeUp(run, { phase, enteredAt }));
   if (phase === 'ready' || tenant.worker.readiness === 'implicit') settleEarly(draft, tenant);

@@ -12,8 +12,10 @@ import type { Answer } from './effect.js';
 import type { ClientId } from './event.js';
 import { PersistentMap } from './persistentMap.js';
 import type { Refusal } from './refusal.js';
-import { type Client, changeTenant, type Draft, putTenant, type Run, type Tenant } from './state.js';
-import { formatKey, type WorkerKey } from './workerHandle.js';
+import type { Client, Draft, Run, Tenant } from './state.js';
+import { changeTenant, putTenant } from './state.js';
+import type { WorkerKey } from './workerHandle.js';
+import { formatKey } from './workerHandle.js';
 import type { WorkerStatus } from './workerStatus.js';
 
 export function reply(draft: Draft, asked: { client: ClientId; request: number }, answer: Answer): void {

@@ -126,11 +126,15 @@ function remove<K, V>(node: Node<K, V> | undefined, shift: number, hash: number,
   if (child === old) return node;
   const children = node.children.slice();
   if (child !== undefined) {
+    if (children.length === 1 && child.kind === 'entry') return child;
     children[at] = child;
     return { kind: 'branch', mask: node.mask, children };
   }
   children.splice(at, 1);
-  return children.length === 0 ? undefined : { kind: 'branch', mask: node.mask & ~bit, children };
+  const [only] = children;
+  // A branch that holds one entry is that entry, so a map that shrank is as flat as one that never grew.
+  if (children.length <= 1 && only?.kind !== 'branch') return only;
+  return { kind: 'branch', mask: node.mask & ~bit, children };
 }
 
 /** The entries of one hash, less the one with this key; the very same when it is not there. */

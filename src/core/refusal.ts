@@ -16,4 +16,5 @@ export type RefusalCode =
   | 'ERR_NAME_TAKEN'
   | 'ERR_SHUTTING_DOWN'
   | 'ERR_UNKNOWN_WORKER'
-  | 'ERR_WORKER_ENDED';
+  | 'ERR_WORKER_ENDED'
+  | 'ERR_WITHDRAWN';

@@ -8,23 +8,17 @@
  *
  * Model: RegisterDynamicBackgroundWorker in bgworker.c.
  */
-import { type BackgroundWorker, checkBackgroundWorker } from './backgroundWorker.js';
+import type { BackgroundWorker } from './backgroundWorker.js';
+import { checkBackgroundWorker } from './backgroundWorker.js';
 import { statusOf, statusOfKey } from './describe.js';
 import type { ClientId } from './event.js';
 import { refuse, reply } from './notification.js';
 import type { Refusal } from './refusal.js';
-import {
-  changeTenant,
-  type Draft,
-  putTenant,
-  type StartCondition,
-  type Tenant,
-  tenantOf,
-  tenants,
-  type WaitingRegistration,
-} from './state.js';
+import type { Draft, StartCondition, Tenant, WaitingRegistration } from './state.js';
+import { changeTenant, putTenant, tenantOf, tenants } from './state.js';
 import { isLeaving, stopWorker } from './stopping.js';
-import { formatKey, type WorkerKey } from './workerHandle.js';
+import type { WorkerKey } from './workerHandle.js';
+import { formatKey } from './workerHandle.js';
 import { addWorker, workersOf } from './workerIndex.js';
 
 export function requestRegistration(draft: Draft, asked: WaitingRegistration, waitForSlot: boolean): void {
@@ -49,6 +43,16 @@ export const SHUTTING_DOWN: Refusal = {
   message: 'the postmaster is shutting down',
   hint: 'connect to the next one',
 };
+
+/** Whoever withdraws a registration that waits is answered too, so that every request has exactly one answer. */
+export function withdrawRegistration(draft: Draft, client: ClientId, request: number): void {
+  const rest = draft.waiting.filter((asked) => asked.client !== client || asked.request !== request);
+  if (rest.length === draft.waiting.length) return;
+  draft.waiting = rest;
+  refuse(draft, { client, request }, WITHDRAWN);
+}
+
+const WITHDRAWN: Refusal = { code: 'ERR_WITHDRAWN', message: 'the registration was withdrawn before there was a slot' };
 
 /** Slots came free, or limits were raised: those who wait are served in the order they came. */
 export function serveWaiting(draft: Draft): void {

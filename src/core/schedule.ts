@@ -9,7 +9,8 @@
  */
 import { assert } from '../base/index.js';
 import { MEASURE_EVERY_MS, startWorker } from './lifecycle.js';
-import { changeTenant, changeUp, type Draft, putTenant, type State, type Tenant, type Up } from './state.js';
+import type { Draft, State, Tenant, Up } from './state.js';
+import { changeTenant, changeUp, putTenant } from './state.js';
 import { applyStop, stopWorker } from './stopping.js';
 
 /** A monotonic instant; Infinity when nothing will happen by the clock alone. */

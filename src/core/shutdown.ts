@@ -6,7 +6,8 @@
  */
 import { refuse } from './notification.js';
 import { SHUTTING_DOWN } from './registration.js';
-import { type Draft, type State, tenantOf, tenants } from './state.js';
+import type { Draft, State } from './state.js';
+import { tenantOf, tenants } from './state.js';
 import { stopWorker } from './stopping.js';
 import type { ShutdownMode } from './stopReason.js';
 

@@ -5,18 +5,10 @@
  * Model: bgw_start_time and bgworker_should_start_now in postmaster.c. As there, a condition gates starting only: when
  * it no longer holds, nobody is stopped for it (R-PM-15).
  */
-import {
-  changeTenant,
-  type Draft,
-  putTenant,
-  type Run,
-  type StartCondition,
-  type State,
-  type Tenant,
-  tenantOf,
-  tenants,
-} from './state.js';
-import { formatKey, isSameWorker, type WorkerKey } from './workerHandle.js';
+import type { Draft, Run, StartCondition, State, Tenant } from './state.js';
+import { changeTenant, putTenant, tenantOf, tenants } from './state.js';
+import type { WorkerKey } from './workerHandle.js';
+import { formatKey, isSameWorker } from './workerHandle.js';
 import { workersOf } from './workerIndex.js';
 
 const NO_CONDITION: StartCondition = { condition: 'none' };

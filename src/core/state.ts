@@ -216,7 +216,7 @@ export function putTenant(draft: Draft, tenant: Tenant): void {
     used: true,
     dueAt: dueAtOf(tenant),
   });
-  draft.touched.push(tenant.slot);
+  touch(draft, tenant.slot);
 }
 
 export function freeSlot(draft: Draft, tenant: Tenant): void {
@@ -226,7 +226,7 @@ export function freeSlot(draft: Draft, tenant: Tenant): void {
     used: false,
     dueAt: Number.POSITIVE_INFINITY,
   });
-  draft.touched.push(tenant.slot);
+  touch(draft, tenant.slot);
 }
 
 type Fixed = 'slot' | 'generation' | 'worker' | 'registrationKey';
@@ -253,7 +253,10 @@ export function changeTenant(tenant: Tenant, changes: Partial<Omit<Tenant, Fixed
 }
 
 /** The process with some fields changed. */
-export function changeUp(run: Up, changes: Partial<Pick<Up, 'phase' | 'enteredAt' | 'saying' | 'stop' | 'measureAt'>>): Up {
+export function changeUp(
+  run: Up,
+  changes: Partial<Pick<Up, 'phase' | 'enteredAt' | 'saying' | 'stop' | 'measureAt'>>,
+): Up {
   return {
     state: 'up',
     pid: run.pid,
@@ -265,6 +268,10 @@ export function changeUp(run: Up, changes: Partial<Pick<Up, 'phase' | 'enteredAt
     limitAt: run.limitAt,
     measureAt: changes.measureAt ?? run.measureAt,
   };
+}
+
+function touch({ touched }: Draft, slot: number): void {
+  if (touched.at(-1) !== slot) touched.push(slot);
 }
 
 /** When something must be done for this worker by the clock alone; Infinity when only an event can change it. */

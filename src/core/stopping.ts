@@ -10,17 +10,8 @@
  */
 import type { StopOrder } from './effect.js';
 import { endWithoutProcess } from './ending.js';
-import {
-  type Afterwards,
-  changeTenant,
-  changeUp,
-  type Draft,
-  putTenant,
-  type Stop,
-  type StopByUs,
-  type Tenant,
-  type Up,
-} from './state.js';
+import type { Afterwards, Draft, Stop, StopByUs, Tenant, Up } from './state.js';
+import { changeTenant, changeUp, putTenant } from './state.js';
 import type { StopCause } from './stopReason.js';
 
 /** `killAfterMs` 0 means SIGKILL at once. */

@@ -7,7 +7,6 @@
  */
 import { unreachable } from '../base/index.js';
 import {
-  answerActivity,
   answerStatus,
   clientConnected,
   clientGone,
@@ -27,11 +26,12 @@ import { applyWorkerEvent } from './lifecycle.js';
 import type { Limits } from './limits.js';
 import { clientBlocked, clientDrained } from './notification.js';
 import { PersistentMap } from './persistentMap.js';
-import { registerEarly, requestRegistration, serveWaiting } from './registration.js';
+import { registerEarly, requestRegistration, serveWaiting, withdrawRegistration } from './registration.js';
 import { runDue } from './schedule.js';
 import { exitWhenEmpty } from './shutdown.js';
 import { SlotTree } from './slotTree.js';
-import { type Draft, openDraft, type State, sealDraft } from './state.js';
+import type { Draft, State } from './state.js';
+import { openDraft, sealDraft } from './state.js';
 
 export interface Transition {
   readonly state: State;
@@ -60,7 +60,8 @@ export function initialState(epoch: string, limits: Limits): State {
 export function transition(state: State, event: Event): Transition {
   const draft = openDraft(state, event.at);
   // What a client asked that is gone by now concerns nobody any more.
-  if (!('client' in event) || event.type === 'clientConnected' || draft.clients.has(event.client)) applyEvent(draft, event);
+  if (!('client' in event) || event.type === 'clientConnected' || draft.clients.has(event.client))
+    applyEvent(draft, event);
   if (draft.usedByClass !== state.usedByClass || draft.limits !== state.limits) serveWaiting(draft);
   if (draft.shutdown.state !== 'exited') runDue(draft);
   exitWhenEmpty(draft);
@@ -94,10 +95,7 @@ function applyEvent(draft: Draft, event: Event): void {
       return requestRegistration(draft, { client, request, key, worker }, event.waitForSlot);
     }
     case 'requestWithdrawn':
-      draft.waiting = draft.waiting.filter(
-        (asked) => asked.client !== event.client || asked.request !== event.request,
-      );
-      return;
+      return withdrawRegistration(draft, event.client, event.request);
     case 'statusRequested':
       return answerStatus(draft, event);
     case 'watchRequested':
@@ -109,8 +107,6 @@ function applyEvent(draft: Draft, event: Event): void {
     case 'watchAllEnded':
       draft.watchingAll = draft.watchingAll.filter((client) => client !== event.client);
       return;
-    case 'activityRequested':
-      return answerActivity(draft, event);
     case 'terminationRequested':
       return terminate(draft, event);
     case 'restartRequested':

@@ -3,7 +3,8 @@
  * workers may share one and each comes and goes at the cost of a step, not of a walk over all the others.
  */
 import { PersistentMap } from './persistentMap.js';
-import { isSameWorker, type WorkerKey } from './workerHandle.js';
+import type { WorkerKey } from './workerHandle.js';
+import { isSameWorker } from './workerHandle.js';
 
 export type WorkerIndex = PersistentMap<string, PersistentMap<number, WorkerKey>>;
 

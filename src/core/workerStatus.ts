@@ -26,7 +26,7 @@ export interface WorkerStatus extends WorkerKey {
   readonly reason: StopReason | null;
   /** Nothing more will ever happen to this worker. */
   readonly final: boolean;
-  /** It is not running now and will be started again. */
+  /** It is not running now and will be started again, or is being started again already. */
   readonly willRestart: boolean;
   /** When, on the postmaster's monotonic clock; null when that is not known yet. */
   readonly retryAt: number | null;

@@ -16,9 +16,7 @@ import type { Writable } from 'node:stream';
 import { unreachable } from '../base/index.js';
 import type { ActivityRow, BackgroundWorker, ClientId, Effect, Event, State, WorkerStatus } from '../core/index.js';
 import {
-  activityOf,
   checkState,
-  formatHandle,
   initialState,
   nextWakeupAt,
   tenantOf,
@@ -40,12 +38,14 @@ import { claimDirectory, makePrivateDirectory, prepareDirectory } from './direct
 import { Guardian } from './guardian.js';
 import type { Fact } from './launcher.js';
 import { Launcher } from './launcher.js';
-import { clearClaimedDirectory, sweepPrivateDirectories } from './leftovers.js';
+import { clearClaimedDirectory, endStrays, sweepPrivateDirectories } from './leftovers.js';
 import { Listener } from './listener.js';
 import type { Log } from './log.js';
 import { NotifyPids } from './notifyPid.js';
+import { encodeActivity, encodeAnswer, encodeRefusal } from './replies.js';
 import type { Settings } from './settings.js';
 import { reloadLimits } from './settings.js';
+import { reportStop } from './stopReport.js';
 import { residentBytes } from './workerProcess.js';
 
 export interface PostmasterOptions {
@@ -56,9 +56,6 @@ export interface PostmasterOptions {
   /** Where the workers' output goes. Default: our own standard output and error. */
   readonly sinks?: { readonly stdout: Writable; readonly stderr: Writable };
 }
-
-/** So much of an answer about all workers goes into one frame. */
-const ACTIVITY_BYTES = 256 * 1024;
 
 /** How many transitions lie between two looks at the whole state. */
 const CHECK_EVERY = 1_000;
@@ -199,7 +196,7 @@ export class Postmaster {
   #perform(effect: Effect): void {
     switch (effect.type) {
       case 'reply':
-        return this.#reply(effect);
+        return this.#send(effect.client, encodeAnswer(effect.request, effect.answer, monotonicNow()));
       case 'notify':
         return this.#send(effect.client, encodeStatus(effect.status, monotonicNow(), { type: 'notify' }));
       case 'notifyProgress': {
@@ -226,7 +223,7 @@ export class Postmaster {
       case 'workerEnded':
         return this.#launcher.forget(effect.worker);
       case 'reportStop':
-        return this.#report(effect.worker, effect.status, effect.watched);
+        return reportStop(this.#log, this.epoch, effect);
       case 'exit':
         return void this.#exit();
       default:
@@ -259,7 +256,7 @@ export class Postmaster {
       case 'unwatchAll':
         return this.dispatch({ type: 'watchAllEnded', client });
       case 'activity':
-        return this.#send(client, this.#activity(message.request, message.from));
+        return this.#send(client, encodeActivity(this.#state, message, monotonicNow()));
       case 'terminate':
         return this.dispatch({ ...message, type: 'terminationRequested', client });
       case 'restart':
@@ -297,79 +294,19 @@ export class Postmaster {
     this.#send(client, encodeFrame({ type: 'done', request }));
   }
 
-  #reply({ client, request, answer }: Extract<Effect, { type: 'reply' }>): void {
-    const now = monotonicNow();
-    switch (answer.answer) {
-      case 'registered': {
-        const { existing } = answer;
-        return this.#send(client, encodeStatus(answer.status, now, { type: 'registered', request, existing }));
-      }
-      case 'status':
-        return this.#send(client, encodeStatus(answer.status, now, { type: 'status', request }));
-      case 'refused':
-        return this.#refuse(client, request, answer.refusal);
-      case 'activity':
-      case 'done':
-        return this.#send(client, encodeFrame({ type: 'done', request }));
-      default:
-        unreachable(answer);
-    }
-  }
-
-  /** A question about the state, not a fact that could change it: the core need not hear of it. */
-  #activity(request: number, from: number): Buffer {
-    const { epoch } = this;
-    const now = monotonicNow();
-    const rows: ActivityRow[] = [];
-    let bytes = 0;
-    let next: number | null = null;
-    for (const row of activityOf(this.#state, now, from)) {
-      bytes += JSON.stringify(row).length;
-      if (bytes > ACTIVITY_BYTES && rows.length > 0) {
-        next = row.slot;
-        break;
-      }
-      rows.push(row);
-    }
-    return encodeFrame({ type: 'activity', request, now, epoch, pid: process.pid, rows, next });
-  }
-
-  #refuse(client: ClientId, request: number, { code, message, detail, hint }: GoodbyeDetail): void {
-    const refusal: GoodbyeDetail = {
-      code,
-      message,
-      ...(detail === undefined ? {} : { detail }),
-      ...(hint === undefined ? {} : { hint }),
-    };
-    this.#send(client, encodeFrame({ type: 'refused', request, refusal }));
+  #refuse(client: ClientId, request: number, refusal: GoodbyeDetail): void {
+    this.#send(client, encodeRefusal(request, refusal));
   }
 
   #send(client: ClientId, frame: Buffer): void {
     this.#listener?.send(client, frame);
   }
 
-  /** Loud when nobody else is told, and when it went wrong. */
-  #report(worker: BackgroundWorker, status: WorkerStatus, watched: boolean): void {
-    const { reason } = status;
-    if (reason === null) return;
-    const { output, kind, code, signal, pid, phase } = reason;
-    const handle = formatHandle({ epoch: this.epoch, slot: status.slot, generation: status.generation });
-    const fine = EXPECTED_ENDS.has(kind);
-    const level = fine || watched ? 'info' : 'warn';
-    const how = signal === null ? (code === null ? '' : ` with exit code ${code}`) : ` by signal ${signal}`;
-    const who = `background worker ${JSON.stringify(worker.name)}${pid === null ? '' : ` (PID ${pid})`}`;
-    const again = status.willRestart ? ', will be restarted' : '';
-    this.#log.say(level, `${who} stopped${how}: ${kind}${again}`, {
-      worker: worker.name,
-      handle,
-      reason: { kind, phase, code, signal, ...('error' in reason ? { error: reason.error } : {}) },
-      ...(fine || output === '' ? {} : { output }),
-    });
-  }
-
   async #exit(): Promise<void> {
     this.#alarm.clear();
     await this.#listener?.close('shutdown', { code: 'ERR_SHUTTING_DOWN', message: 'the postmaster has shut down' });
+    // What workers started and what left their process groups ends with us, as it would by the guardian's hand.
+    await endStrays(this.epoch);
     this.#guardian.end();
     this.#claim[Symbol.dispose]();
     if (this.#settings.directory === null) rmSync(this.directory, { recursive: true, force: true });
@@ -377,16 +314,6 @@ export class Postmaster {
     this.#resolveEnded();
   }
 }
-
-/** Ends that somebody wanted: nothing to be warned of, even when nobody is told. */
-const EXPECTED_ENDS: ReadonlySet<string> = new Set([
-  'returned',
-  'exitedWithoutReturning',
-  'terminated',
-  'terminatedBeforeStart',
-  'clientGone',
-  'postmasterShutdown',
-]);
 
 const WORKER_ENDED: GoodbyeDetail = {
   code: 'ERR_WORKER_ENDED',

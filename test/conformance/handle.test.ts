@@ -30,9 +30,9 @@ test('R-API-3: stopped says why (PostgreSQL: seven causes that look alike)', () 
 test('R-API-4: one handle sees every start and death of a worker that is restarted', () => {
   const trial = new Trial();
   trial.after('register 1 a restart=onFailure restartTimeMs=0');
-  assert.match(trial.after('up 0:1')[1] ?? '', /0:1 s2 started, running as 101/);
-  assert.match(trial.after('exited 0:1 1')[0] ?? '', /0:1 s3 stopped/);
-  assert.match(trial.after('up 0:1')[1] ?? '', /0:1 s5 started, running as 102/);
+  assert.match(trial.after('up 0:1').at(-1) ?? '', /0:1 s\d started, running as 101/);
+  assert.match(trial.after('exited 0:1 1')[0] ?? '', /0:1 s\d stopped/);
+  assert.match(trial.after('up 0:1').at(-1) ?? '', /0:1 s\d started, running as 102/);
 });
 
 test('R-API-5: notYetStarted never comes back', () => {
@@ -46,9 +46,9 @@ test('R-API-5: notYetStarted never comes back', () => {
 test('R-API-11: who asks after the fact is answered at once', () => {
   const trial = new Trial();
   trial.after('register 1 a', 'up 0:1', 'connect 2');
-  assert.match(trial.after('watch 2 0:1')[0] ?? '', /2 is answered: 0:1 s2 started/);
+  assert.match(trial.after('watch 2 0:1')[0] ?? '', /2 is answered: 0:1 s\d started/);
   trial.after('exited 0:1 1', 'connect 3');
-  assert.match(trial.after('watch 3 0:1')[0] ?? '', /3 is answered: 0:1 s3 stopped, .*final/);
+  assert.match(trial.after('watch 3 0:1')[0] ?? '', /3 is answered: 0:1 s\d stopped, .*final/);
 });
 
 test('R-API-12: any client may watch any worker (PostgreSQL: only the process named when it was registered)', () => {
@@ -92,7 +92,7 @@ test('R-API-31: terminate is safe at any time, and the next tenant of the slot i
 test('R-API-32: right after the request the status is what it was', () => {
   const trial = new Trial();
   trial.after('register 1 a', 'up 0:1');
-  assert.match(trial.after('terminate 1 0:1')[0] ?? '', /1 is answered: 0:1 s2 started/);
+  assert.match(trial.after('terminate 1 0:1')[0] ?? '', /1 is answered: 0:1 s\d started/);
   assert.match(trial.after('status 1 0:1')[0] ?? '', /started/);
 });
 
@@ -121,7 +121,7 @@ test('R-API-36: whoever has the handle may terminate', () => {
 test('R-API-50: a handle outlives its worker safely', () => {
   const trial = new Trial();
   trial.after('register 1 a', 'up 0:1', 'exited 0:1 7', 'register 1 b', 'up 0:2');
-  assert.match(trial.after('status 1 0:1')[0] ?? '', /0:1 s3 stopped, .*exit 7.*final/);
+  assert.match(trial.after('status 1 0:1')[0] ?? '', /0:1 s\d stopped, .*exit 7.*final/);
   assert.match(trial.after('restart 1 0:1')[0] ?? '', /refused ERR_WORKER_ENDED/);
 });
 

@@ -51,9 +51,28 @@ test('R-PM-11: a failed start does not stop the others', () => {
   );
 });
 
+test('R-PM-12: one pass has one time: what falls due by it is done, what comes after is not', () => {
+  const trial = new Trial();
+  trial.after('register 1 a restart=onFailure restartTimeMs=10', 'register 1 b restart=onFailure restartTimeMs=20');
+  trial.after(
+    'register 1 c restart=onFailure restartTimeMs=21',
+    'spawnFailed 0:1',
+    'spawnFailed 1:1',
+    'spawnFailed 2:1',
+  );
+  assert.deepEqual(trial.after('+20 clock'), ['start 0:1#2 a', 'start 1:1#2 b']);
+});
+
 test('R-PM-15: a condition gates starting only', () => {
   const trial = new Trial();
-  trial.after('early x startTime=postmasterStart restart=always', 'early a', 'begin', 'up 0:1', 'up 1:1', 'exited 0:1 1');
+  trial.after(
+    'early x startTime=postmasterStart restart=always',
+    'early a',
+    'begin',
+    'up 0:1',
+    'up 1:1',
+    'exited 0:1 1',
+  );
   assert.ok(trial.after('show').includes('1:1 a: running'));
 });
 
@@ -122,6 +141,12 @@ test('R-PM-32: the death of a client cancels its notifications and no worker', (
   assert.ok(!trial.after('exited 0:1 1').some((line) => line.includes('is told')));
 });
 
+test('R-PM-34: after each end it is looked who can start', () => {
+  const trial = new Trial();
+  trial.after('early x startTime=postmasterStart', 'early a', 'begin');
+  assert.ok(trial.after('spawnFailed 0:1').includes('start 1:1#1 a'));
+});
+
 test('R-PM-40: the interval counts from the reap', () => {
   const trial = new Trial();
   trial.after('register 1 a restart=onFailure restartTimeMs=3000', 'up 0:1', '+700 exited 0:1 1');
@@ -164,9 +189,22 @@ test('R-PM-45: a SIGTERM from anyone but us is a failure, and the worker comes b
   assert.match(trial.after('exited 0:1 0')[0] ?? '', /signaled .*again at 1000/);
 });
 
+test('R-PM-50: whoever watches is told of every end, exactly once (PostgreSQL: not when a worker is forgotten)', () => {
+  const trial = new Trial();
+  trial.after('register 1 a restart=onFailure', 'spawnFailed 0:1');
+  const told = [...trial.after('terminate 1 0:1'), ...trial.after('terminate 1 0:1'), ...trial.after('+5000 clock')];
+  assert.equal(told.filter((line) => line.startsWith('1 is told') && line.includes('final')).length, 1);
+});
+
 test('R-PM-51: a worker that was never started and is forgotten reads as stopped', () => {
   const trial = new Trial();
-  trial.after('limits finalWordsKept=0', 'early x startTime=postmasterStart', 'begin', 'register 1 a', 'terminate 1 1:1');
+  trial.after(
+    'limits finalWordsKept=0',
+    'early x startTime=postmasterStart',
+    'begin',
+    'register 1 a',
+    'terminate 1 1:1',
+  );
   assert.match(trial.after('status 1 1:1')[0] ?? '', /1:1 slast stopped, .*forgotten, final/);
 });
 
@@ -196,7 +234,7 @@ test('R-PM-60: who is told late is told the newest, and by the number how much i
   trial.after('register 1 a', 'block 1', 'up 0:1', 'said 0:1 returned', 'exited 0:1 0');
   const told = trial.after('drain 1');
   assert.equal(told.length, 1);
-  assert.match(told[0] ?? '', /0:1 s3 stopped/);
+  assert.match(told[0] ?? '', /0:1 s4 stopped/);
 });
 
 test('R-PM-62: a registrant that dies before its worker is started: the worker starts, and nobody is told', () => {

@@ -4,12 +4,15 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { BackgroundWorker } from '../../src/core/index.js';
 import {
-  type BackgroundWorker,
+  activityOf,
   checkBackgroundWorker,
   completeBackgroundWorker,
+  formatHandle,
   initialState,
   MAX_INTERVAL_MS,
+  parseHandle,
   tenantOf,
   transition,
 } from '../../src/core/index.js';
@@ -67,8 +70,12 @@ test('R-REG-14: a parallel worker may not be restarted', () => {
 
 test('R-REG-15: the type is the name where none is given', () => {
   assert.equal(completeBackgroundWorker(definition).type, 'a');
-  const rows = new Trial().after('register 1 a type=""', 'activity 1');
-  assert.ok(rows.some((row) => row.includes('0:1 a (a, default)')));
+  const trial = new Trial();
+  trial.after('register 1 a type=""');
+  assert.deepEqual(
+    [...activityOf(trial.state, 0)].map(({ type }) => type),
+    ['a'],
+  );
 });
 
 test('R-REG-16: empty names and unknown fields are refused (PostgreSQL does not look)', () => {
@@ -137,6 +144,11 @@ test('R-REG-37: beyond PostgreSQL, who asks for it may wait for a slot', () => {
   trial.after('limits maxWorkerProcesses=1', 'register 1 a');
   assert.deepEqual(trial.after('register 1 b wait'), []);
   assert.ok(trial.after('spawnFailed 0:1').some((line) => line.includes('registered 0:2')));
+});
+
+test('R-REG-38: a handle is epoch, slot and generation, and can be written as text (PostgreSQL: private to a process)', () => {
+  assert.equal(formatHandle({ epoch: 'k2v9x0ab', slot: 3, generation: 17 }), 'k2v9x0ab:3:17');
+  assert.deepEqual(parseHandle('k2v9x0ab:3:17'), { epoch: 'k2v9x0ab', slot: 3, generation: 17 });
 });
 
 test('R-REG-39: registered means that the request is recorded, not that the worker will start', () => {

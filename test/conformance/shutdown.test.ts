@@ -59,6 +59,12 @@ test('R-SM-13: a shutdown while the early workers start stops them too', () => {
   assert.ok(trial.after('shutdown fast').includes('ask 0:1#1 (101) to stop: postmasterShutdown'));
 });
 
+test('R-SM-14: of several requests that come together the strongest counts', () => {
+  const trial = new Trial();
+  trial.after('register 1 a', 'up 0:1', 'shutdown smart', 'shutdown immediate', 'shutdown fast');
+  assert.ok(trial.after('show').includes('0:1 a: being killed'));
+});
+
 test('R-SM-20: exit other than 0 or 1, or a signal, is a crash of the group; nothing else is', () => {
   for (const [how, isCrash] of [
     ['0', false],
@@ -89,6 +95,14 @@ test('R-SM-22: in an immediate shutdown a crash is nothing', () => {
   trial.after('register 1 a crashGroup=g restart=always', 'register 1 b crashGroup=g', 'up 0:1', 'up 1:1');
   trial.after('shutdown immediate');
   assert.match(trial.after('exited 0:1 SIGKILL')[0] ?? '', /postmasterShutdown .*final/);
+});
+
+test('R-SM-23: after a crash its group begins anew, and nobody else (PostgreSQL: everything)', () => {
+  const trial = new Trial();
+  trial.after('register 1 a crashGroup=g', 'register 1 b crashGroup=g restart=always', 'register 1 c');
+  trial.after('up 0:1', 'up 1:1', 'up 2:1', 'exited 0:1 SIGSEGV');
+  assert.ok(trial.after('exited 1:1 SIGKILL').includes('start 1:1#2 b'));
+  assert.ok(trial.after('show').includes('2:1 c: running'));
 });
 
 test('R-SM-25: a loop of crashes has a limit (PostgreSQL: none)', () => {

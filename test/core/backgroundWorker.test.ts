@@ -3,12 +3,8 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import {
-  type BackgroundWorker,
-  checkBackgroundWorker,
-  completeBackgroundWorker,
-  MAX_INTERVAL_MS,
-} from '../../src/core/index.js';
+import type { BackgroundWorker } from '../../src/core/index.js';
+import { checkBackgroundWorker, completeBackgroundWorker, MAX_INTERVAL_MS } from '../../src/core/index.js';
 
 const minimal = completeBackgroundWorker({ name: 'a', module: 'file:///w.js', cwd: '/' });
 const restarts = { restart: 'onFailure' };
@@ -74,7 +70,13 @@ const FIELDS: { readonly [field in keyof BackgroundWorker]: Field } = {
   },
   restartIntensity: {
     good: [null, { deaths: 1, periodMs: 1 }],
-    bad: [{ deaths: 0, periodMs: 1 }, { deaths: 1.5, periodMs: 1 }, { deaths: 1 }, { deaths: 1_001, periodMs: 1 }, ...nobody],
+    bad: [
+      { deaths: 0, periodMs: 1 },
+      { deaths: 1.5, periodMs: 1 },
+      { deaths: 1 },
+      { deaths: 1_001, periodMs: 1 },
+      ...nobody,
+    ],
   },
   crashGroup: { good: [null, 'g'], bad: ['', long(256), ...nobody] },
   lifetime: { good: ['postmaster', 'client'], bad: [null, ...nobody] },
@@ -82,7 +84,10 @@ const FIELDS: { readonly [field in keyof BackgroundWorker]: Field } = {
   maxRunMs: { good: [null, 1, MAX_INTERVAL_MS], bad: [0, ...notInterval] },
   terminateTimeoutMs: { good: [0, MAX_INTERVAL_MS], bad: [null, ...notInterval] },
   cwd: { good: ['/', '/a b'], bad: ['', 'a', './a', ...notText] },
-  env: { good: [{}, { A: '', B_1: 'x' }], bad: [{ A: 1 }, { 'A=B': 'x' }, { '': 'x' }, { A: 'a\0' }, null, [], ...nobody] },
+  env: {
+    good: [{}, { A: '', B_1: 'x' }],
+    bad: [{ A: 1 }, { 'A=B': 'x' }, { '': 'x' }, { A: 'a\0' }, null, [], ...nobody],
+  },
   execArgv: { good: [[], ['--import', 'x']], bad: [[''], [1], 'x', ...nobody] },
   nodePath: { good: [null, '/usr/bin/node'], bad: ['', 1, ...nobody] },
   output: { good: [null, 'inherit', 'raw', 'log', 'ignore'], bad: ['pipe', ...nobody] },
@@ -131,16 +136,25 @@ test('the first field that is wrong is the one that is named', () => {
 });
 
 for (const [what, fields, message] of [
-  ['a parallel worker that comes back', { class: 'parallel', restart: 'always' }, 'parallel workers may not be restarted'],
+  [
+    'a parallel worker that comes back',
+    { class: 'parallel', restart: 'always' },
+    'parallel workers may not be restarted',
+  ],
   ['a backoff without a restart', { restartBackoff: backoff }, 'a backoff needs a restart'],
-  ['a script with a mainArg', { functionName: null, mainArg: { kind: 'bytes', bytes: new Uint8Array() } }, 'a script takes no mainArg'],
+  [
+    'a script with a mainArg',
+    { functionName: null, mainArg: { kind: 'bytes', bytes: new Uint8Array() } },
+    'a script takes no mainArg',
+  ],
 ] as const) {
   test(`${what} is refused`, () => assert.equal(check(fields)?.message, `background worker "a": ${message}`));
 }
 
 test('the defaults are valid, complete, and what the documentation says', () => {
   assert.equal(checkBackgroundWorker(minimal), undefined);
-  const { type, functionName, restart, restartTimeMs, restartIntensity, terminateTimeoutMs, startTime, lifetime } = minimal;
+  const { type, functionName, restart, restartTimeMs, restartIntensity, terminateTimeoutMs, startTime, lifetime } =
+    minimal;
   assert.deepEqual(
     { type, functionName, restart, restartTimeMs, restartIntensity, terminateTimeoutMs, startTime, lifetime },
     {
@@ -154,7 +168,12 @@ test('the defaults are valid, complete, and what the documentation says', () => 
       lifetime: 'postmaster',
     },
   );
-  const withBackoff = completeBackgroundWorker({ name: 'a', module: 'file:///w.js', cwd: '/', restartBackoff: backoff });
+  const withBackoff = completeBackgroundWorker({
+    name: 'a',
+    module: 'file:///w.js',
+    cwd: '/',
+    restartBackoff: backoff,
+  });
   assert.equal(withBackoff.restartIntensity, null, 'a backoff calms itself');
 });
 

@@ -3,8 +3,8 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { ExitFacts, Saying } from '../../src/core/index.js';
 import { judgeExit } from '../../src/core/exitJudgement.js';
+import type { ExitFacts, Saying } from '../../src/core/index.js';
 import type { Stop, StopByUs, Up } from '../../src/core/state.js';
 
 const error = { name: 'Error', message: 'no' };
@@ -27,7 +27,13 @@ type Row = readonly [Saying | null, number | string, string, string];
 
 const PHASES = ['forked', 'runtime', 'loading', 'running', 'ready'] as const;
 
-function judge(phase: Up['phase'], saying: Saying | null, how: number | string, stop: Stop | null, outOfMemory = false) {
+function judge(
+  phase: Up['phase'],
+  saying: Saying | null,
+  how: number | string,
+  stop: Stop | null,
+  outOfMemory = false,
+) {
   const entered = phase === 'running' || phase === 'ready';
   const run: Up = {
     state: 'up',

@@ -3,8 +3,9 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { LastWords } from '../../src/core/lastWords.js';
+import { forgetOld, keepLastWord, lastWordOf, NO_LAST_WORDS } from '../../src/core/lastWords.js';
 import { defaultLimits } from '../../src/core/limits.js';
-import { forgetOld, keepLastWord, type LastWords, lastWordOf, NO_LAST_WORDS } from '../../src/core/lastWords.js';
 import { stopReason } from '../../src/core/stopReason.js';
 import type { WorkerStatus } from '../../src/core/workerStatus.js';
 

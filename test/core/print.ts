@@ -2,16 +2,10 @@
  * What the core orders, in words for transcripts: everything that a reader must judge, and nothing that is always the
  * same. Two different effects never read alike.
  */
-import {
-  type Effect,
-  formatKey,
-  nextWakeupAt,
-  type State,
-  type StopReason,
-  tenants,
-  type WorkerStatus,
-} from '../../src/core/index.js';
+
 import { activityOf } from '../../src/core/describe.js';
+import type { Effect, State, StopReason, WorkerStatus } from '../../src/core/index.js';
+import { formatKey, nextWakeupAt, tenants } from '../../src/core/index.js';
 
 /** Reports for the log and the clean-up behind an end follow from the rest, and would only repeat it. */
 export function printEffect(effect: Effect): readonly string[] {
@@ -59,13 +53,6 @@ function printAnswer({ client, answer }: Extract<Effect, { type: 'reply' }>): re
         ...(hint === undefined ? [] : [`  ${hint}`]),
       ];
     }
-    case 'activity': {
-      const rows = answer.rows.map(({ name, type, class: group, status, state, attempts, deaths, ...row }) => {
-        const who = `${formatKey(row)} ${name} (${type}, ${group})`;
-        return `  ${who} ${status}, ${state}, attempts ${attempts}, deaths ${deaths}`;
-      });
-      return [`${start} activity`, ...rows];
-    }
     case 'done':
       return [`${start} done`];
   }
@@ -78,7 +65,8 @@ export function printStatus(status: WorkerStatus): string {
   if (pid !== null) parts.push(`${phase} as ${pid}`);
   if (reason !== null) parts.push(`died ${deaths} of ${attempts}: ${printReason(reason)}`);
   if (result !== null) parts.push(result.state === 'bytes' ? `result ${result.bytes.length} bytes` : result.code);
-  if (willRestart) parts.push(retryAt === null ? 'again with its group' : `again at ${retryAt}`);
+  // With a phase it is coming up already, which is said by that.
+  if (willRestart && phase === null) parts.push(retryAt === null ? 'again with its group' : `again at ${retryAt}`);
   if (final) parts.push('final');
   return parts.join(', ');
 }
@@ -108,7 +96,8 @@ function printValue(value: unknown): string {
 export function printState(state: State, now: number): readonly string[] {
   const rows = [...activityOf(state, now)].map((row) => `${formatKey(row)} ${row.name}: ${row.state}`);
   const lines = [...rows];
-  if (state.waiting.length > 0) lines.push(`waiting for a slot: ${state.waiting.map(({ client }) => client).join(', ')}`);
+  if (state.waiting.length > 0)
+    lines.push(`waiting for a slot: ${state.waiting.map(({ client }) => client).join(', ')}`);
   if (state.shutdown.state !== 'none') lines.push(`shutdown: ${state.shutdown.state}`);
   const wakeup = nextWakeupAt(state);
   lines.push(wakeup === Number.POSITIVE_INFINITY ? 'nothing is due' : `next due at ${wakeup}`);

@@ -60,12 +60,18 @@ test('a delay is a number, however often it failed and whatever the backoff, and
     jitter: fc.double({ min: 0, max: 1, noNaN: true }),
   });
   fc.assert(
-    fc.property(backoff, fc.nat(), fc.nat(), fc.double({ min: 0, max: 1, noNaN: true }), (restartBackoff, ms, row, dice) => {
-      const worker = tenant({ restart: 'always', restartTimeMs: ms, restartBackoff }, [], row);
-      const fate = decideFate(worker, 'failure', 0, 0, dice);
-      assert.ok(fate.fate === 'restart' && fate.startAt >= 0, JSON.stringify(fate));
-      assert.ok(fate.startAt <= restartBackoff.maxMs * (1 + restartBackoff.jitter) + 1e-6);
-    }),
+    fc.property(
+      backoff,
+      fc.nat(),
+      fc.nat(),
+      fc.double({ min: 0, max: 1, noNaN: true }),
+      (restartBackoff, ms, row, dice) => {
+        const worker = tenant({ restart: 'always', restartTimeMs: ms, restartBackoff }, [], row);
+        const fate = decideFate(worker, 'failure', 0, 0, dice);
+        assert.ok(fate.fate === 'restart' && fate.startAt >= 0, JSON.stringify(fate));
+        assert.ok(fate.startAt <= restartBackoff.maxMs * (1 + restartBackoff.jitter) + 1e-6);
+      },
+    ),
   );
 });
 

@@ -10,19 +10,8 @@
  * Client 1 is there from the beginning. A worker is named by slot and generation, and means its present attempt; an
  * older one is said with #: `entered 0:1#1`. After each line all invariants are checked. The verbs are in VERBS.
  */
-import {
-  type AttemptKey,
-  type BackgroundWorker,
-  checkState,
-  completeBackgroundWorker,
-  type Event,
-  initialState,
-  type Limits,
-  type State,
-  tenantOf,
-  transition,
-  type WorkerKey,
-} from '../../src/core/index.js';
+import type { AttemptKey, BackgroundWorker, Event, Limits, State, WorkerKey } from '../../src/core/index.js';
+import { checkState, completeBackgroundWorker, initialState, tenantOf, transition } from '../../src/core/index.js';
 import { defaultLimits } from '../../src/core/limits.js';
 import { printEffect, printState } from './print.js';
 
@@ -154,13 +143,11 @@ const VERBS: { readonly [verb: string]: Verb } = {
   },
   withdraw: (world, [client, request]) =>
     world.tell({ type: 'requestWithdrawn', client: Number(client), request: Number(request) }),
-  status: (world, [client, key]) =>
-    world.tell({ type: 'statusRequested', ...world.request(client), ...keyFrom(key) }),
+  status: (world, [client, key]) => world.tell({ type: 'statusRequested', ...world.request(client), ...keyFrom(key) }),
   watch: (world, [client, key]) => world.tell({ type: 'watchRequested', ...world.request(client), ...keyFrom(key) }),
   unwatch: (world, [client, key]) => world.tell({ type: 'watchEnded', client: Number(client), ...keyFrom(key) }),
   watchAll: (world, [client]) => world.tell({ type: 'watchAllRequested', ...world.request(client) }),
   unwatchAll: (world, [client]) => world.tell({ type: 'watchAllEnded', client: Number(client) }),
-  activity: (world, [client]) => world.tell({ type: 'activityRequested', ...world.request(client) }),
   terminate: (world, [client, key, timeoutMs]) =>
     world.tell({
       type: 'terminationRequested',

@@ -16,7 +16,18 @@ test('a handle that was written is read as the same handle', () => {
   );
 });
 
-for (const text of ['', '3', '3:17', 'K2:3:17', 'k2:3:', 'k2:-1:1', 'k2:3:17 ', 'k2:3:1e3', 'k2:1234567890:1', 'a:b:c:d']) {
+for (const text of [
+  '',
+  '3',
+  '3:17',
+  'K2:3:17',
+  'k2:3:',
+  'k2:-1:1',
+  'k2:3:17 ',
+  'k2:3:1e3',
+  'k2:1234567890:1',
+  'a:b:c:d',
+]) {
   test(`${JSON.stringify(text)} is no handle`, () => assert.equal(parseHandle(text), undefined));
 }
 

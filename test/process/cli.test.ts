@@ -1,12 +1,14 @@
 /** `bgworker run` and `bgworker ps`, as scripts see them: exit codes, the last line of --json, signals. */
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { describe, test } from 'node:test';
 import { isGone, until } from '../postmaster/processState.js';
 import { fixturePath, launch, root } from './support/fixtures.js';
 import { childrenOf, kill } from './support/processes.js';
-import { type Scene, sceneOf } from './support/scene.js';
+import type { Scene } from './support/scene.js';
+import { sceneOf } from './support/scene.js';
 
 const MAIN = `${root}dist/src/cli/main.js`;
 const MODULE = fixturePath('cli.mjs');
@@ -90,7 +92,14 @@ describe('bgworker run', { concurrency: 3 }, () => {
   });
 
   test('--set makes an object, of JSON where it is JSON and text where it is not', async (t) => {
-    const { stdout } = await bgworker(sceneOf(t), ['run', MODULE, '--json', '--set', 'depth=2', 'url=https://x.org/?a=b']);
+    const { stdout } = await bgworker(sceneOf(t), [
+      'run',
+      MODULE,
+      '--json',
+      '--set',
+      'depth=2',
+      'url=https://x.org/?a=b',
+    ]);
     assert.deepEqual(lastLine(stdout)['result'], { got: { depth: 2, url: 'https://x.org/?a=b' } });
   });
 

@@ -3,12 +3,14 @@
  * all it started is gone within the grace, busy and stopped ones too.
  */
 import assert from 'node:assert/strict';
-import { describe, type TestContext, test } from 'node:test';
+import type { TestContext } from 'node:test';
+import { describe, test } from 'node:test';
 import type { BackgroundWorkerHandle, Client } from '../../src/index.js';
 import { isGone, until } from '../postmaster/processState.js';
 import { fixtureUrl, launch, register } from './support/fixtures.js';
 import { familyOf, kill } from './support/processes.js';
-import { type Scene, sceneOf } from './support/scene.js';
+import type { Scene } from './support/scene.js';
+import { sceneOf } from './support/scene.js';
 import { askEverything, waitForEverything, whatIsWrong } from './support/waits.js';
 
 /** What is promised. */
@@ -50,7 +52,10 @@ const points: readonly Point[] = [
       return [handle];
     },
   },
-  { name: 'while workers run', reach: async (client) => [await launch(client, 'idle'), await launch(client, 'family')] },
+  {
+    name: 'while workers run',
+    reach: async (client) => [await launch(client, 'idle'), await launch(client, 'family')],
+  },
   {
     name: 'while workers are being stopped',
     reach: async (client) => {
@@ -101,9 +106,7 @@ describe('a postmaster that is killed', { concurrency: 3 }, () => {
   test('busy and stopped workers, and a grandchild in a session of its own, are gone within the grace', async (t) => {
     const scene = sceneOf(t);
     const client = await scene.postmaster({ postmasterDeathGraceMs: GRACE_MS, maxWorkerProcesses: 8 });
-    const [, , stopped] = await Promise.all(
-      ['busy', 'family', 'idle', 'stubborn'].map((name) => launch(client, name)),
-    );
+    const [, , stopped] = await Promise.all(['busy', 'family', 'idle', 'stubborn'].map((name) => launch(client, name)));
     kill(stopped?.pid, 'SIGSTOP');
     // Four workers and the two children of one of them.
     await until(() => familyOf(client.epoch).length === 6, 'all are there');
@@ -139,7 +142,11 @@ async function killAt(scene: Scene, point: Point): Promise<number> {
   waits.push(...everybody.flatMap(({ client, handles }) => askEverything(client, handles)));
   const killedAt = performance.now();
   process.kill(own.postmasterPid, 'SIGKILL');
-  await until(() => waits.every(({ ended }) => ended !== undefined), `all of ${waits.length} waits have ended`, PATIENCE_MS);
+  await until(
+    () => waits.every(({ ended }) => ended !== undefined),
+    `all of ${waits.length} waits have ended`,
+    PATIENCE_MS,
+  );
   const answeredLater = waits.filter(({ ended }) => (ended?.at ?? 0) >= killedAt);
   const wrong = answeredLater.map((wait) => whatIsWrong(wait, point.burst)).filter((text) => text !== undefined);
   assert.deepEqual(wrong, []);

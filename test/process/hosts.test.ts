@@ -6,7 +6,8 @@ import { describe, test } from 'node:test';
 import { isGone, until } from '../postmaster/processState.js';
 import { fixturePath } from './support/fixtures.js';
 import { familyOf, kill } from './support/processes.js';
-import { type Scene, sceneOf } from './support/scene.js';
+import type { Scene } from './support/scene.js';
+import { sceneOf } from './support/scene.js';
 
 const PATIENCE_MS = 30_000;
 

@@ -4,11 +4,13 @@
  */
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
-import { describe, type TestContext, test } from 'node:test';
+import type { TestContext } from 'node:test';
+import { describe, test } from 'node:test';
 import { isGone, until } from '../postmaster/processState.js';
 import { launch } from './support/fixtures.js';
 import { familyOf, guardianOf, kill } from './support/processes.js';
-import { type Application, sceneOf } from './support/scene.js';
+import type { Application } from './support/scene.js';
+import { sceneOf } from './support/scene.js';
 
 const GRACE_MS = 500;
 /** Shells, on a machine that has other things to do. */
@@ -59,6 +61,19 @@ describe('nothing is left behind', { concurrency: 3 }, () => {
       await assertNothingLeft(t, application, () => kill(application.pid));
     });
   }
+
+  test('what left its worker’s process group ends with the postmaster, however that ends', async (t) => {
+    const scene = sceneOf(t);
+    const application = await scene.application({ workers: [{ name: 'family' }] });
+    const client = await scene.postmaster();
+    await launch(client, 'family');
+    await until(() => familyOf(client.epoch).length === 3, 'it has children', PATIENCE_MS);
+    await client.close();
+    assert.deepEqual(familyOf(client.epoch), []);
+    await until(() => familyOf(application.epoch).length === 3, 'the other one as well', PATIENCE_MS);
+    kill(application.pid);
+    await until(() => familyOf(application.epoch).length === 0, 'all are gone', PATIENCE_MS);
+  });
 
   test('a stopped worker does not outlive the application', async (t) => {
     const scene = sceneOf(t);

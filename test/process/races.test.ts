@@ -3,7 +3,8 @@
  * nothing is left over.
  */
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -12,7 +13,8 @@ import { isGone, until, untilGone } from '../postmaster/processState.js';
 import { fixtureUrl, launch, register } from './support/fixtures.js';
 import { familyOf, kill } from './support/processes.js';
 import { openProxy } from './support/proxy.js';
-import { type Scene, sceneOf } from './support/scene.js';
+import type { Scene } from './support/scene.js';
+import { sceneOf } from './support/scene.js';
 
 const HOUR_MS = 3_600_000;
 const PATIENCE_MS = 20_000;
@@ -124,7 +126,9 @@ describe('registrations', { concurrency: 3 }, () => {
     await untilAsync(async () => (await client.activity()).length === 1, 'one is left');
     const [survivor] = await client.activity();
     await untilAsync(async () => familyOf(client.epoch).length === 1, 'it has one process');
-    const ended = await Promise.all(handles.filter(({ id }) => id !== survivor?.handle).map((old) => old.waitForShutdown()));
+    const ended = await Promise.all(
+      handles.filter(({ id }) => id !== survivor?.handle).map((old) => old.waitForShutdown()),
+    );
     assert.equal(ended.length, 19);
   });
 

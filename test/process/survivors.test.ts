@@ -13,7 +13,8 @@ import { until, untilGone } from '../postmaster/processState.js';
 import { fixturePath, fixtureUrl, launch, register } from './support/fixtures.js';
 import { kill } from './support/processes.js';
 import { openProxy } from './support/proxy.js';
-import { type Scene, sceneOf } from './support/scene.js';
+import type { Scene } from './support/scene.js';
+import { sceneOf } from './support/scene.js';
 
 const PATIENCE_MS = 20_000;
 
@@ -92,7 +93,10 @@ describe('the others go on', { concurrency: 3 }, () => {
       const handle = await registering;
       assert.equal((await handle.waitForStartup()).status, 'started');
       const rows = (await own.activity()).filter(({ name }) => name === 'once');
-      assert.deepEqual(rows.map((row) => row.handle), [handle.id]);
+      assert.deepEqual(
+        rows.map((row) => row.handle),
+        [handle.id],
+      );
       await handle.terminate();
       await handle.waitForShutdown();
     }
@@ -113,7 +117,7 @@ describe('the others go on', { concurrency: 3 }, () => {
 
   test('a client that is killed: its workers live on, but for those whose life is tied to it', async (t) => {
     const scene = sceneOf(t);
-    const own = await scene.postmaster({ maxWorkerProcesses: 16, logLevel: 'fatal' });
+    const own = await scene.postmaster({ maxWorkerProcesses: 16 });
     const events = own.subscribe();
     const [free, tied] = await clientProcess(scene, own.directory, [
       { name: 'idle', options: { name: 'free' } },
@@ -192,7 +196,10 @@ describe('the others go on', { concurrency: 3 }, () => {
       assert.match(`${cause.message} ${error instanceof BgworkerError ? error.detail : ''}`, /ENOSPC|no space/i);
       return true;
     });
-    assert.deepEqual((await client.activity()).map(({ handle }) => handle), [running.id]);
+    assert.deepEqual(
+      (await client.activity()).map(({ handle }) => handle),
+      [running.id],
+    );
     await running.channel.send('still');
     assert.equal((await running.channel.receive()).value, 'still');
     // What needs no disk goes on; what failed has left nothing.

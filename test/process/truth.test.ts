@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
 import { Stage, whyNotHere } from './support/stage.js';
 import { showRow } from './truth.js';
-import { type Row, rows } from './truthRows.js';
+import type { Row } from './truthRows.js';
+import { rows } from './truthRows.js';
 
 describe('the truth table', { concurrency: 4 }, () => {
   const stage = new Stage();

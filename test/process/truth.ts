@@ -14,8 +14,10 @@ import type { BackgroundWorkerHandle, PidAnswer, Stopped, WorkerStopReason } fro
 import { WorkerError } from '../../src/index.js';
 import { fixturePath, launch } from './support/fixtures.js';
 import { Observer } from './support/observer.js';
-import { type Place, Stage, whyNotHere } from './support/stage.js';
-import { type ExpectedStop, type ExpectedWait, type Row, rows } from './truthRows.js';
+import type { Place } from './support/stage.js';
+import { Stage, whyNotHere } from './support/stage.js';
+import type { ExpectedStop, ExpectedWait, Row } from './truthRows.js';
+import { rows } from './truthRows.js';
 
 export type Policy = 'never' | 'onFailure';
 
@@ -43,15 +45,17 @@ export async function showRow(row: Row, policy: Policy, stage: Stage, observer?:
   const witness = join(stage.scratch, `starts-${witnesses}`);
   const { options = {} } = definition;
   place.limit();
-  const handle = await place.client.module(definition.module).register(definition.exportName ?? 'default', definition.arg, {
-    cwd: stage.scratch,
-    output: 'ignore',
-    ...options,
-    env: { ...options.env, TRUTH_STARTS: witness },
-    execArgv: ['--require', fixturePath('truth/countStarts.cjs'), ...(options.execArgv ?? [])],
-    restart: policy,
-    restartTimeMs: RESTART_TIME_MS,
-  });
+  const handle = await place.client
+    .module(definition.module)
+    .register(definition.exportName ?? 'default', definition.arg, {
+      cwd: stage.scratch,
+      output: 'ignore',
+      ...options,
+      env: { ...options.env, TRUTH_STARTS: witness },
+      execArgv: ['--require', fixturePath('truth/countStarts.cjs'), ...(options.execArgv ?? [])],
+      restart: policy,
+      restartTimeMs: RESTART_TIME_MS,
+    });
   try {
     const { expected } = row;
     return expected.answer === 'waits'
@@ -83,7 +87,8 @@ async function showStop(showing: Showing): Promise<Outcome> {
   const answeredAt = process.hrtime.bigint();
   const answeredOn = Date.now();
   place.restore();
-  if (answer.status !== 'stopped') return { answer: answer.status, ms: null, starts: handle.attempts, problem: 'not stopped' };
+  if (answer.status !== 'stopped')
+    return { answer: answer.status, ms: null, starts: handle.attempts, problem: 'not stopped' };
   const { reason } = answer;
   const wasStarted = observer === undefined && startup.status === 'started';
   const problems = [
@@ -99,7 +104,12 @@ async function showStop(showing: Showing): Promise<Outcome> {
   ];
   return {
     answer: `stopped ${describe(reason)}`,
-    ms: death === undefined ? (observer === undefined || reason.pid !== null ? null : answeredOn - reason.stoppedAt.getTime()) : Number(answeredAt - (await death)) / 1e6,
+    ms:
+      death === undefined
+        ? observer === undefined || reason.pid !== null
+          ? null
+          : answeredOn - reason.stoppedAt.getTime()
+        : Number(answeredAt - (await death)) / 1e6,
     starts: handle.attempts,
     problem: problems.filter((problem) => problem !== undefined).join('; ') || undefined,
   };
@@ -138,7 +148,11 @@ function compareReason(reason: WorkerStopReason, expected: ExpectedStop): string
   return undefined;
 }
 
-function compareRestart({ willRestart, retryAt, reason }: Stopped, expected: ExpectedStop, policy: Policy): string | undefined {
+function compareRestart(
+  { willRestart, retryAt, reason }: Stopped,
+  expected: ExpectedStop,
+  policy: Policy,
+): string | undefined {
   const wanted = policy === 'onFailure' && expected.isFailure;
   if (willRestart !== wanted) return `willRestart is ${willRestart}`;
   if (!wanted) return retryAt === null ? undefined : `retryAt is ${retryAt}`;
@@ -149,8 +163,11 @@ function compareRestart({ willRestart, retryAt, reason }: Stopped, expected: Exp
 
 async function compareResult(handle: BackgroundWorkerHandle, expected: ExpectedStop): Promise<string | undefined> {
   const result = await handle.result().catch((error: unknown) => error);
-  if ('result' in expected) return isDeepStrictEqual(result, expected.result) ? undefined : `the result is ${String(result)}`;
-  return result instanceof WorkerError && result.reason.kind === expected.kind ? undefined : `result() gave ${String(result)}`;
+  if ('result' in expected)
+    return isDeepStrictEqual(result, expected.result) ? undefined : `the result is ${String(result)}`;
+  return result instanceof WorkerError && result.reason.kind === expected.kind
+    ? undefined
+    : `result() gave ${String(result)}`;
 }
 
 async function postmasterLives({ client }: Place): Promise<string | undefined> {
@@ -194,7 +211,16 @@ async function main(): Promise<void> {
         if (ms !== null) times.push(ms);
         // Below zero: the caller knew it before the observer did.
         const time = ms === null ? '' : `${Math.max(0, ms).toFixed(1)} ms`;
-        console.log([row.fault, `restart ${policy}`, shorten(answer, stage.scratch), time, `${starts} start`, problem === undefined ? 'ok' : `NOT: ${problem}`].join(' | '));
+        console.log(
+          [
+            row.fault,
+            `restart ${policy}`,
+            shorten(answer, stage.scratch),
+            time,
+            `${starts} start`,
+            problem === undefined ? 'ok' : `NOT: ${problem}`,
+          ].join(' | '),
+        );
       }
     }
   } finally {
@@ -202,7 +228,9 @@ async function main(): Promise<void> {
     await stage.end();
   }
   times.sort((one, other) => one - other);
-  console.log(`\n${rows.length} faults, ${wrong} answers wrong; death to answer: median ${times[times.length >> 1]?.toFixed(1)} ms, worst ${times.at(-1)?.toFixed(1)} ms`);
+  console.log(
+    `\n${rows.length} faults, ${wrong} answers wrong; death to answer: median ${times[times.length >> 1]?.toFixed(1)} ms, worst ${times.at(-1)?.toFixed(1)} ms`,
+  );
   process.exitCode = wrong === 0 ? 0 : 1;
 }
 

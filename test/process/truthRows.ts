@@ -110,7 +110,9 @@ export const rows: readonly Row[] = [
     expected: atImport('moduleNotFound', {
       code: 1,
       check: (reason) =>
-        'path' in reason && reason.path.endsWith('truth/isNotThere.mjs') ? undefined : `path: ${JSON.stringify(reason)}`,
+        'path' in reason && reason.path.endsWith('truth/isNotThere.mjs')
+          ? undefined
+          : `path: ${JSON.stringify(reason)}`,
     }),
   },
   {

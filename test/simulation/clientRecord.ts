@@ -3,16 +3,8 @@
  * worker it watches, and has heard every one before it, numbered without a gap; one that is blocked hears nothing, and
  * the newest of each when it can read again. Nobody is told final twice.
  */
-import {
-  type Event,
-  formatKey,
-  type State,
-  statusOfKey,
-  tenantOf,
-  tenants,
-  type WorkerKey,
-  type WorkerStatus,
-} from '../../src/core/index.js';
+import type { Event, State, WorkerKey, WorkerStatus } from '../../src/core/index.js';
+import { formatKey, statusOfKey, tenantOf, tenants } from '../../src/core/index.js';
 import { expect } from './violation.js';
 
 export class ClientRecord {
@@ -100,7 +92,7 @@ export class ClientRecord {
       const now = statusOfKey(state, key);
       const isTrue = now?.status === status.status && now.pid === status.pid && now.deaths === status.deaths;
       expect(isTrue, `what it knows is still true (${name})`);
-      expect((now.phase === 'ready') === (status.phase === 'ready'), `who watches is told of readiness (${name})`);
+      expect(told(now) === told(status), `who watches is told of the phases (${name})`);
     }
     if (!this.#watchesAll) return;
     for (const tenant of tenants(state)) {
@@ -109,4 +101,9 @@ export class ClientRecord {
       expect(known === tenant.sequence, `who watches all and reads knows the newest of each (${name})`);
     }
   }
+}
+
+/** The phase, but that Node is up in it is told to nobody; who asks hears of it. */
+function told({ phase }: WorkerStatus): WorkerStatus['phase'] {
+  return phase === 'runtime' ? 'forked' : phase;
 }

@@ -2,7 +2,8 @@
  * Random definitions of workers and random limits, chosen so that things collide: few names, few groups, small limits,
  * times that are often zero or equal.
  */
-import { type BackgroundWorker, completeBackgroundWorker, type Limits } from '../../src/core/index.js';
+import type { BackgroundWorker, Limits } from '../../src/core/index.js';
+import { completeBackgroundWorker } from '../../src/core/index.js';
 import { defaultLimits } from '../../src/core/limits.js';
 import type { Random } from './random.js';
 

@@ -4,9 +4,11 @@
  */
 import type { WorkerKey } from '../../src/core/index.js';
 import { LONGEST_REST_MS, LONGEST_STOP_MS, randomLimits, randomWorker } from './definitions.js';
-import { type Random, randomFrom } from './random.js';
+import type { Random } from './random.js';
+import { randomFrom } from './random.js';
 import { expect } from './violation.js';
-import { type Fact, World } from './world.js';
+import type { Fact } from './world.js';
+import { World } from './world.js';
 
 export interface Failure {
   readonly error: unknown;
@@ -63,7 +65,8 @@ class Life {
     if (dice < 0.2 && world.starts.length > 0) return world.answerStart();
     if (dice < 0.55 && world.processes.length > 0) return world.moveProcess(random.pick(world.processes));
     if (dice < 0.6 && world.measurements.length > 0) return world.answerMeasurement();
-    if (dice < 0.7) return random.chance(0.02) ? world.jump(random.below(100_000)) : world.letTimePass(random.below(2_000));
+    if (dice < 0.7)
+      return random.chance(0.02) ? world.jump(random.below(100_000)) : world.letTimePass(random.below(2_000));
     if (dice < 0.72 && world.past.length > 0) return this.#tellOldNews();
     if (dice < 0.721) return world.tell({ type: 'limitsReloaded', limits: randomLimits(random) });
     if (dice < 0.7215) {
@@ -110,7 +113,6 @@ class Life {
     if (dice < 0.73) return tell({ type: 'watchEnded', client, ...this.#anyKey() });
     if (dice < 0.75) return tell({ type: 'watchAllRequested', client, request });
     if (dice < 0.77) return tell({ type: 'watchAllEnded', client });
-    if (dice < 0.78) return tell({ type: 'activityRequested', client, request });
     if (dice < 0.88) return tell({ type: 'restartRequested', client, request, ...this.#anyKey() });
     const timeoutMs = random.pick([null, null, 0, 100, LONGEST_STOP_MS]);
     tell({ type: 'terminationRequested', client, request, timeoutMs, ...this.#anyKey() });

@@ -3,15 +3,8 @@
  * be up or gone is; signals for living processes only, once each; nobody outlives his time; a crash takes its group
  * with it, and nobody of the group starts before it is down.
  */
-import {
-  type AttemptKey,
-  type BackgroundWorker,
-  type ClientId,
-  type Effect,
-  type Event,
-  formatKey,
-  type WorkerKey,
-} from '../../src/core/index.js';
+import type { AttemptKey, BackgroundWorker, ClientId, Effect, Event, WorkerKey } from '../../src/core/index.js';
+import { formatKey } from '../../src/core/index.js';
 import { LONGEST_STOP_MS } from './definitions.js';
 import { expect } from './violation.js';
 
@@ -56,7 +49,14 @@ export class ProcessWatch {
     const { slot, generation } = key;
     const flags = { underWay: false, leaving: false, replaced: false, restartPromised: false };
     const registrant = { client };
-    this.live.set(formatKey(key), { key: { slot, generation }, worker, registrant, attempts: 0, process: null, ...flags });
+    this.live.set(formatKey(key), {
+      key: { slot, generation },
+      worker,
+      registrant,
+      attempts: 0,
+      process: null,
+      ...flags,
+    });
     if (isEarly) this.#early.add(formatKey(key));
   }
 

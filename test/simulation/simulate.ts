@@ -23,7 +23,9 @@ for (let seed = first; seed < first + seeds; seed += 1) {
   const { error, step, life, events } = failure;
   for (const event of events) console.error(JSON.stringify(event));
   console.error(error);
-  console.error(`\nseed ${seed}, step ${step}, life ${life}. Again: npm run simulate -- --seed ${seed} --steps ${step}`);
+  console.error(
+    `\nseed ${seed}, step ${step}, life ${life}. Again: npm run simulate -- --seed ${seed} --steps ${step}`,
+  );
   process.exitCode = 1;
   break;
 }

@@ -6,7 +6,8 @@
  * exited. All slots but one are taken by workers that run on; measured once with the one free slot at the end and once
  * with ends and registrations at random slots. The rounds of all rows are interleaved; the figure is their median.
  */
-import { type BackgroundWorker, completeBackgroundWorker, type Event, initialState, type State, transition } from '../../src/core/index.js';
+import type { BackgroundWorker, Event, State } from '../../src/core/index.js';
+import { completeBackgroundWorker, initialState, transition } from '../../src/core/index.js';
 import { defaultLimits } from '../../src/core/limits.js';
 import { randomFrom } from './random.js';
 

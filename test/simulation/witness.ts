@@ -7,20 +7,20 @@
  * whom it must and for nobody else. What clients are told is in clientRecord.ts, what is done with processes in
  * processWatch.ts.
  */
-import {
-  type BackgroundWorker,
-  type ClientId,
-  type Effect,
-  type Event,
-  formatKey,
-  type Limits,
-  type State,
-  tenants,
-  type WorkerKey,
-  type WorkerStatus,
+import type {
+  BackgroundWorker,
+  ClientId,
+  Effect,
+  Event,
+  Limits,
+  State,
+  WorkerKey,
+  WorkerStatus,
 } from '../../src/core/index.js';
+import { formatKey, tenants } from '../../src/core/index.js';
 import { ClientRecord } from './clientRecord.js';
-import { ProcessWatch, type WorkerRecord } from './processWatch.js';
+import type { WorkerRecord } from './processWatch.js';
+import { ProcessWatch } from './processWatch.js';
 import { expect } from './violation.js';
 
 export class Witness {
@@ -97,7 +97,6 @@ export class Witness {
         this.#limits = event.limits;
         return;
       case 'requestWithdrawn':
-        this.clients.get(event.client)?.questions.delete(event.request);
         return;
       case 'watchAllEnded':
         return this.clients.get(event.client)?.unwatchAll();
@@ -273,7 +272,7 @@ export class Witness {
     this.#endsAreReported(event, effects);
     for (const client of this.clients.values()) client.endStep(state);
     expect(state.slots.used === this.live.size, 'no slot is lost, and none is used twice');
-    if ('request' in event && event.type !== 'registrationRequested' && event.type !== 'requestWithdrawn') {
+    if ('request' in event && event.type !== 'registrationRequested') {
       const isOpen = this.clients.get(event.client)?.questions.has(event.request) === true;
       expect(!isOpen, 'a question is answered at once');
     }

@@ -3,20 +3,17 @@
  * ask, stop reading and die, and a clock. What happens next is chance; after `beCalm` nobody fails any more, everybody
  * obeys who ever did, and only time goes on.
  */
-import {
-  type AttemptKey,
-  type BackgroundWorker,
-  checkState,
-  type Effect,
-  type Event,
-  type ExitFacts,
-  initialState,
-  type Limits,
-  nextWakeupAt,
-  type Saying,
-  type State,
-  transition,
+import type {
+  AttemptKey,
+  BackgroundWorker,
+  Effect,
+  Event,
+  ExitFacts,
+  Limits,
+  Saying,
+  State,
 } from '../../src/core/index.js';
+import { checkState, initialState, nextWakeupAt, transition } from '../../src/core/index.js';
 import { MEMORY_LIMIT_BYTES } from './definitions.js';
 import type { Random } from './random.js';
 import { expect } from './violation.js';
@@ -226,7 +223,14 @@ export class World {
     this.processes.splice(this.processes.indexOf(process), 1);
     this.#over(process.attempt);
     const outOfMemory = !this.#isCalm && how.signal !== null && this.#random.chance(0.05);
-    this.tell({ type: 'workerExited', ...process.attempt, ...how, output: '', outOfMemory, jitter: this.#random.next() });
+    this.tell({
+      type: 'workerExited',
+      ...process.attempt,
+      ...how,
+      output: '',
+      outOfMemory,
+      jitter: this.#random.next(),
+    });
   }
 
   #over(attempt: AttemptKey): void {

@@ -8,6 +8,7 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { Writable } from 'node:stream';
 import { pathToFileURL } from 'node:url';
+import { inspect } from 'node:util';
 import { BgworkerError } from '../../base/index.js';
 import type { BackgroundWorkerHandle, Client, PostmasterDied, Started, Stopped } from '../../client/index.js';
 import { connect, describeScene, explainStop } from '../../client/index.js';
@@ -190,8 +191,18 @@ function report(handle: string, startup: Startup, end: End, result: unknown): un
             error: 'error' in failed && failed.error !== undefined ? failed.error : null,
           },
     exit: reason === null || reason.pid === null ? null : { code: reason.code, signal: reason.signal },
-    result: result ?? null,
+    result: inJson(result),
   };
+}
+
+/** What JSON has no words for (a BigInt, a cycle) is said in text. */
+function inJson(value: unknown): unknown {
+  try {
+    JSON.stringify(value);
+    return value ?? null;
+  } catch {
+    return inspect(value);
+  }
 }
 
 function usage(message: string, detail: string, hint: string): BgworkerError {

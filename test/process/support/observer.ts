@@ -2,7 +2,8 @@
  * Somebody else's clock: a process that watches a pid in a tight loop and says when it first saw it dead, on the
  * monotonic clock that all processes of the machine share. Plain Node has no pidfd to wait for.
  */
-import { type ChildProcess, fork } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { fork } from 'node:child_process';
 import { fixturePath } from './fixtures.js';
 
 export class Observer {

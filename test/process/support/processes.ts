@@ -20,6 +20,10 @@ export function childrenOf(parent: number): number[] {
   return allProcesses().filter((pid) => parentOf(pid) === parent && !isGone(pid));
 }
 
+export function commandOf(pid: number): string {
+  return read(pid, 'cmdline').replaceAll('\0', ' ').trim();
+}
+
 export function openDescriptors(pid: number): number {
   return readdirSync(`/proc/${pid}/fd`).length;
 }

@@ -3,7 +3,8 @@
  * test can cut. The client believes the directory it was told, so it comes back here when its connection is cut.
  */
 import { rmSync } from 'node:fs';
-import { connect, createServer, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 
 export interface Proxy {

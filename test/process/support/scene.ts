@@ -8,7 +8,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
-import { type Client, connect, type PostmasterSettings, startPostmaster } from '../../../src/index.js';
+import type { Client, PostmasterSettings } from '../../../src/index.js';
+import { connect, startPostmaster } from '../../../src/index.js';
 import { untilGone } from '../../postmaster/processState.js';
 import { fixturePath } from './fixtures.js';
 import { familyOf, guardianOf, kill } from './processes.js';
@@ -45,7 +46,7 @@ export class Scene {
 
   /** An embedded postmaster of the test's own process. */
   async postmaster(settings: PostmasterSettings = {}): Promise<Client> {
-    const client = await startPostmaster({ output: 'ignore', logLevel: 'fatal', ...settings });
+    const client = await startPostmaster({ output: 'ignore', logLevel: 'silent', ...settings });
     this.watch(client.postmasterPid, client.epoch, client.directory);
     this.#clients.push(client);
     return client;
@@ -57,8 +58,14 @@ export class Scene {
     return client;
   }
 
-  async application({ settings, workers = [], through = [], env, isDeaf }: ApplicationOptions = {}): Promise<Application> {
-    const job = JSON.stringify({ settings: { output: 'ignore', logLevel: 'fatal', ...settings }, workers });
+  async application({
+    settings,
+    workers = [],
+    through = [],
+    env,
+    isDeaf,
+  }: ApplicationOptions = {}): Promise<Application> {
+    const job = JSON.stringify({ settings: { output: 'ignore', logLevel: 'silent', ...settings }, workers });
     const [command = process.execPath, ...words] = [...through, process.execPath, fixturePath('application.mjs'), job];
     const child = spawn(command, words, {
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],

@@ -8,7 +8,8 @@ import type { Client } from '../../../src/index.js';
 import { until } from '../../postmaster/processState.js';
 import type { Row } from '../truthRows.js';
 import { openDescriptors } from './processes.js';
-import { type Application, Scene } from './scene.js';
+import type { Application } from './scene.js';
+import { Scene } from './scene.js';
 
 export interface Place {
   readonly client: Client;
@@ -124,7 +125,13 @@ async function nothingLost(application: Application, times: number): Promise<str
     for (let line = 0; line < 131_072; line += 1) once += `${letter}${String(line).padStart(6, '0')}\n`;
     const all = once.repeat(times);
     const arrived = until(() => application.output(stream).length >= all.length, `all of ${stream}`, 20_000);
-    if (!(await arrived.then(() => true, () => false))) return `${stream} has ${application.output(stream).length} bytes`;
+    if (
+      !(await arrived.then(
+        () => true,
+        () => false,
+      ))
+    )
+      return `${stream} has ${application.output(stream).length} bytes`;
     if (application.output(stream) !== all) return `what was passed on of ${stream} is not what was printed`;
   }
   return undefined;

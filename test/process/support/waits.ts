@@ -44,7 +44,10 @@ export function askEverything(client: Client, handles: readonly BackgroundWorker
   start('run', client.module(fixtureUrl('workers.mjs')).run('idle'));
   start('activity', client.activity());
   start('reload', client.reload({ finalWordsKept: 7 }));
-  start('shutdown', client.shutdown('fast').then(() => client.closed));
+  start(
+    'shutdown',
+    client.shutdown('fast').then(() => client.closed),
+  );
   return waits;
 }
 

@@ -1,0 +1,58 @@
+/**
+ * What a client is answered, as frames: the core's answers, refusals, and the workers that hold slots. The last is a
+ * question about the state and no fact that could change it, so the core does not hear of it; it is answered in pages,
+ * since one frame could not hold ten thousand workers with their reasons.
+ */
+import { unreachable } from '../base/index.js';
+import type { ActivityRow, Answer, State } from '../core/index.js';
+import { activityOf } from '../core/index.js';
+import type { ClientMessage, GoodbyeDetail } from '../protocol/index.js';
+import { encodeFrame, encodeStatus } from '../protocol/index.js';
+
+export function encodeAnswer(request: number, answer: Answer, now: number): Buffer {
+  switch (answer.answer) {
+    case 'registered':
+      return encodeStatus(answer.status, now, { type: 'registered', request, existing: answer.existing });
+    case 'status':
+      return encodeStatus(answer.status, now, { type: 'status', request });
+    case 'refused':
+      return encodeRefusal(request, answer.refusal);
+    case 'done':
+      return encodeFrame({ type: 'done', request });
+    default:
+      unreachable(answer);
+  }
+}
+
+/** Of an error only what may be told. */
+export function encodeRefusal(request: number, { code, message, detail, hint }: GoodbyeDetail): Buffer {
+  const refusal: GoodbyeDetail = {
+    code,
+    message,
+    ...(detail === undefined ? {} : { detail }),
+    ...(hint === undefined ? {} : { hint }),
+  };
+  return encodeFrame({ type: 'refused', request, refusal });
+}
+
+/** So much goes into one answer, unless a single worker is more. */
+const PAGE_BYTES = 256 * 1024;
+
+export function encodeActivity(
+  state: State,
+  { request, from }: Extract<ClientMessage, { type: 'activity' }>,
+  now: number,
+): Buffer {
+  const rows: ActivityRow[] = [];
+  let bytes = 0;
+  let next: number | null = null;
+  for (const row of activityOf(state, now, from)) {
+    bytes += JSON.stringify(row).length;
+    if (bytes > PAGE_BYTES && rows.length > 0) {
+      next = row.slot;
+      break;
+    }
+    rows.push(row);
+  }
+  return encodeFrame({ type: 'activity', request, now, epoch: state.epoch, pid: process.pid, rows, next });
+}
