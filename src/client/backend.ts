@@ -57,7 +57,7 @@ export class Backend implements ConnectionOwner {
   readonly #subscriptions = new Subscriptions((key) => this.#idOf(key));
   readonly #channels = new ChannelTable({
     tell: (bytes) => this.#connection.tell(bytes),
-    open: ({ slot, generation }) => this.ask({ type: 'channelOpen', slot, generation }, () => {}, { repeat: false }),
+    open: ({ slot, generation }) => this.ask({ type: 'channelOpen', slot, generation }, () => {}),
     holdWhile: (promise) => this.holdWhile(promise),
   });
   readonly #latch = new Latch();

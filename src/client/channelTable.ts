@@ -23,6 +23,8 @@ export interface ChannelHost {
 interface Entry {
   readonly channel: Channel;
   readonly face: WorkerChannel;
+  /** Nothing of ours has gone through it yet, so a lost connection has lost nothing of it. */
+  isOpening: boolean;
 }
 
 export type ChannelNews = Extract<News, { type: `channel${string}` }>;
@@ -68,7 +70,7 @@ export class ChannelTable {
 
   /** The connection is lost, and whatever was under way on any channel with it. */
   lost(): void {
-    for (const name of [...this.#open.keys()]) this.#giveUp(name);
+    for (const [name, { isOpening }] of [...this.#open]) if (!isOpening) this.#giveUp(name);
   }
 
   #make(watched: WatchedWorker): WorkerChannel {
@@ -82,9 +84,12 @@ export class ChannelTable {
       if (watched.isOver) return face.giveUp();
       this.#giveUp(name);
       // What was sent before anybody came may arrive before the answer.
-      this.#open.set(name, { channel, face });
+      const entry: Entry = { channel, face, isOpening: true };
+      this.#open.set(name, entry);
       try {
+        // Repeated over the next connection, if this one breaks before the answer.
         await this.#host.open({ slot, generation });
+        entry.isOpening = false;
       } catch (error) {
         if (this.#open.get(name)?.face === face) this.#giveUp(name);
         this.#faces.delete(watched);

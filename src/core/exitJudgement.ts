@@ -49,7 +49,8 @@ export function judgeExit(run: Up, exit: ExitFacts, maxRunMs: number | null): Ju
   // A SIGTERM from outside that the worker obeyed: a failure and no crash, since it ended in order (R-PM-45).
   if (saying?.word === 'stoppedAsAsked') return { cause: { kind: 'signaled' }, verdict: 'failure' };
   if (exit.signal !== null) return { cause: { kind: 'signaled' }, verdict: 'crash' };
-  if (exit.code === 0 && saying?.word === 'exiting') {
+  // `exit(256)` ends with 0 too, and is no success.
+  if (exit.code === 0 && saying?.word === 'exiting' && saying.code === 0) {
     return { cause: { kind: 'exitedWithoutReturning' }, verdict: 'success' };
   }
   return { cause: { kind: 'exited' }, verdict: exit.code === 0 || exit.code === 1 ? 'failure' : 'crash' };

@@ -15,13 +15,7 @@ import { join } from 'node:path';
 import type { Writable } from 'node:stream';
 import { unreachable } from '../base/index.js';
 import type { ActivityRow, BackgroundWorker, ClientId, Effect, Event, State, WorkerStatus } from '../core/index.js';
-import {
-  checkState,
-  initialState,
-  nextWakeupAt,
-  tenantOf,
-  transition,
-} from '../core/index.js';
+import { checkState, initialState, nextWakeupAt, tenantOf, transition } from '../core/index.js';
 import type { ClientMessage, GoodbyeDetail } from '../protocol/index.js';
 import {
   decodeRegister,

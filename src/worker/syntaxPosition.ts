@@ -24,10 +24,11 @@ export function findSyntaxError(module: string, message: string): SyntaxPosition
     ['--experimental-vm-modules', '--no-warnings', '--input-type=module', '--eval', COMPILER, module, message],
     { encoding: 'utf8', timeout: MAX_WAIT_MS, stdio: ['ignore', 'ignore', 'pipe'], env: plainEnvironment() },
   );
-  const match = /^(file:[^\n]*):(\d+)\n([^\n]*\n[ \t]*\^+)/.exec(stderr ?? '');
+  // Behind the end of the file there is nothing to show, and nothing to point at.
+  const match = /^(file:[^\n]*):(\d+)\n([^\n]*\n[ \t]*\^*)/.exec(stderr ?? '');
   if (match === null) return undefined;
   const [, url = '', line = '', excerpt = ''] = match;
-  return { file: fileURLToPath(url), line: Number(line), excerpt };
+  return { file: fileURLToPath(url), line: Number(line), excerpt: excerpt.trimEnd() };
 }
 
 /** Nothing that would make the second Node load or do more than it is asked to. */

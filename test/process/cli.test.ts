@@ -13,8 +13,10 @@ import { sceneOf } from './support/scene.js';
 const MAIN = `${root}dist/src/cli/main.js`;
 const MODULE = fixturePath('cli.mjs');
 const PATIENCE_MS = 30_000;
+/** Something hangs. */
+const SUITE_MS = 180_000;
 
-describe('bgworker run', { concurrency: 3 }, () => {
+describe('bgworker run', { concurrency: 3, timeout: SUITE_MS }, () => {
   test('--json: the last line of standard output is one object that says all', async (t) => {
     const { code, stdout } = await bgworker(sceneOf(t), ['run', MODULE, '--arg', '{"n":1}', '--json']);
     assert.equal(code, 0);
@@ -144,7 +146,7 @@ describe('bgworker run', { concurrency: 3 }, () => {
   });
 });
 
-describe('bgworker ps', { concurrency: 3 }, () => {
+describe('bgworker ps', { concurrency: 3, timeout: SUITE_MS }, () => {
   test('lists the workers of a postmaster, as a table or as a line of JSON each', async (t) => {
     const scene = sceneOf(t);
     const client = await scene.postmaster();

@@ -8,6 +8,7 @@ import { describe, test } from 'node:test';
 import type { BackgroundWorkerHandle, Client } from '../../src/index.js';
 import { isGone, until } from '../postmaster/processState.js';
 import { fixtureUrl, launch, register } from './support/fixtures.js';
+import { untilPhase } from './support/patience.js';
 import { familyOf, kill } from './support/processes.js';
 import type { Scene } from './support/scene.js';
 import { sceneOf } from './support/scene.js';
@@ -21,6 +22,8 @@ const PATIENCE_MS = 10_000;
 /** A guardian is a shell, which has to start other programs to look around. */
 const GUARDIAN_MS = 1_500;
 const TRIES = 3;
+/** Something hangs. */
+const SUITE_MS = 180_000;
 const HOUR_MS = 3_600_000;
 
 interface Point {
@@ -45,10 +48,7 @@ const points: readonly Point[] = [
     name: 'while a worker loads',
     reach: async (client) => {
       const handle = await client.module(fixtureUrl('loadsForever.mjs')).register('default');
-      for (let asked = 0; handle.phase !== 'loading'; asked += 1) {
-        assert(asked < 100_000, 'it loads');
-        await handle.getPid();
-      }
+      await untilPhase(handle, 'loading');
       return [handle];
     },
   },
@@ -93,7 +93,7 @@ const points: readonly Point[] = [
   },
 ];
 
-describe('a postmaster that is killed', { concurrency: 3 }, () => {
+describe('a postmaster that is killed', { concurrency: 3, timeout: SUITE_MS }, () => {
   for (const point of points) {
     test(`${point.name}: every wait of every client says postmasterDied, and nothing survives it`, async (t) => {
       const times: number[] = [];

@@ -10,8 +10,10 @@ import type { Scene } from './support/scene.js';
 import { sceneOf } from './support/scene.js';
 
 const PATIENCE_MS = 30_000;
+/** Something hangs. */
+const SUITE_MS = 180_000;
 
-describe('a host program', { concurrency: 3 }, () => {
+describe('a host program', { concurrency: 3, timeout: SUITE_MS }, () => {
   for (const { how, code } of [
     { how: 'awaits', code: 0 },
     { how: 'leaves', code: 0 },

@@ -16,9 +16,11 @@ const GRACE_MS = 500;
 /** Shells, on a machine that has other things to do. */
 const GUARDIAN_MS = 2_000;
 const PATIENCE_MS = 15_000;
+/** Something hangs. */
+const SUITE_MS = 180_000;
 const TEMPERS = [{ name: 'busy' }, { name: 'family' }, { name: 'stubborn' }] as const;
 
-describe('nothing is left behind', { concurrency: 3 }, () => {
+describe('nothing is left behind', { concurrency: 3, timeout: SUITE_MS }, () => {
   test('a guardian that is killed is replaced, and the new one knows the workers', async (t) => {
     const scene = sceneOf(t);
     const client = await scene.postmaster({ postmasterDeathGraceMs: GRACE_MS, maxWorkerProcesses: 8 });

@@ -11,15 +11,17 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { BackgroundWorkerHandle, Client, ShutdownAnswer } from '../../src/index.js';
 import { isGone, until, untilGone } from '../postmaster/processState.js';
 import { fixtureUrl, launch, register } from './support/fixtures.js';
+import { PATIENCE_MS, untilAsked, untilPhase } from './support/patience.js';
 import { familyOf, kill } from './support/processes.js';
 import { openProxy } from './support/proxy.js';
 import type { Scene } from './support/scene.js';
 import { sceneOf } from './support/scene.js';
 
 const HOUR_MS = 3_600_000;
-const PATIENCE_MS = 20_000;
+/** Something hangs. */
+const SUITE_MS = 180_000;
 
-describe('terminate', { concurrency: 3 }, () => {
+describe('terminate', { concurrency: 3, timeout: SUITE_MS }, () => {
   test('right behind the registration: it never runs, or stops as it was asked to', async (t) => {
     const client = await sceneOf(t).postmaster({ maxWorkerProcesses: 16 });
     const ends = await Promise.all(
@@ -40,7 +42,7 @@ describe('terminate', { concurrency: 3 }, () => {
     const forked = await register(client, 'idle');
     await forked.waitForStartup({ until: 'forked' });
     const loading = await client.module(fixtureUrl('loadsForever.mjs')).register('default');
-    while (loading.phase !== 'loading') await loading.getPid();
+    await untilPhase(loading, 'loading');
     const running = await launch(client, 'idle');
     for (const handle of [forked, loading, running]) await handle.terminate();
     assert.match(kindOf(await forked.waitForShutdown()), /^terminated/);
@@ -99,7 +101,7 @@ describe('terminate', { concurrency: 3 }, () => {
   });
 });
 
-describe('registrations', { concurrency: 3 }, () => {
+describe('registrations', { concurrency: 3, timeout: SUITE_MS }, () => {
   test('a registrant that dies between its registration and the reply leaves its worker, or none', async (t) => {
     const scene = sceneOf(t);
     const own = await scene.postmaster({ maxWorkerProcesses: 16 });
@@ -114,7 +116,7 @@ describe('registrations', { concurrency: 3 }, () => {
       proxy.close();
     }
     const names = async (): Promise<readonly string[]> => (await own.activity()).map(({ name }) => name);
-    await untilAsync(async () => !(await names()).includes('client'), 'the tied one is ended');
+    await untilAsked(async () => !(await names()).includes('client'), 'the tied one is ended');
     assert.deepEqual(await names(), ['postmaster']);
   });
 
@@ -123,9 +125,9 @@ describe('registrations', { concurrency: 3 }, () => {
     const one = { name: 'one', ifNameTaken: 'replace' } as const;
     const handles = await Promise.all(Array.from({ length: 20 }, () => register(client, 'idle', undefined, one)));
     await Promise.any(handles.map(async (handle) => assert.equal((await handle.waitForStartup()).status, 'started')));
-    await untilAsync(async () => (await client.activity()).length === 1, 'one is left');
+    await untilAsked(async () => (await client.activity()).length === 1, 'one is left');
     const [survivor] = await client.activity();
-    await untilAsync(async () => familyOf(client.epoch).length === 1, 'it has one process');
+    await untilAsked(async () => familyOf(client.epoch).length === 1, 'it has one process');
     const ended = await Promise.all(
       handles.filter(({ id }) => id !== survivor?.handle).map((old) => old.waitForShutdown()),
     );
@@ -163,7 +165,7 @@ describe('registrations', { concurrency: 3 }, () => {
   });
 });
 
-describe('shutdown', { concurrency: 3 }, () => {
+describe('shutdown', { concurrency: 3, timeout: SUITE_MS }, () => {
   test('is raised from smart to fast to immediate, and never lowered', async (t) => {
     const scene = sceneOf(t);
     const client = await scene.postmaster();
@@ -186,7 +188,7 @@ describe('shutdown', { concurrency: 3 }, () => {
   });
 });
 
-describe('a notifyPid', { concurrency: 3 }, () => {
+describe('a notifyPid', { concurrency: 3, timeout: SUITE_MS }, () => {
   test('of a shell with a trap gets a SIGUSR1 for every step', async (t) => {
     const scene = sceneOf(t);
     const client = await scene.postmaster();
@@ -227,15 +229,7 @@ function kindOf(answer: ShutdownAnswer): string {
 }
 
 function untilNobody(client: Client): Promise<void> {
-  return untilAsync(async () => (await client.activity()).length === 0, 'no slot is held');
-}
-
-async function untilAsync(condition: () => Promise<boolean>, what: string): Promise<void> {
-  const limitAt = performance.now() + PATIENCE_MS;
-  while (!(await condition())) {
-    assert(performance.now() < limitAt, `not within ${PATIENCE_MS} ms: ${what}`);
-    await sleep(5);
-  }
+  return untilAsked(async () => (await client.activity()).length === 0, 'no slot is held');
 }
 
 function endGroup(scene: Scene, child: ChildProcess): void {

@@ -4,7 +4,6 @@
  */
 import assert from 'node:assert/strict';
 import { execFileSync, fork } from 'node:child_process';
-import { once } from 'node:events';
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
@@ -17,8 +16,10 @@ import type { Scene } from './support/scene.js';
 import { sceneOf } from './support/scene.js';
 
 const PATIENCE_MS = 20_000;
+/** Something hangs. */
+const SUITE_MS = 180_000;
 
-describe('the others go on', { concurrency: 3 }, () => {
+describe('the others go on', { concurrency: 3, timeout: SUITE_MS }, () => {
   test('everything that was asked of a stopped postmaster is served when it goes on', async (t) => {
     const scene = sceneOf(t);
     const client = await scene.postmaster({ maxWorkerProcesses: 16 });
@@ -223,7 +224,10 @@ async function clientProcess(
 ): Promise<readonly [WorkerOfClient, WorkerOfClient]> {
   const child = fork(fixturePath('client.mjs'), [JSON.stringify({ directory, workers })]);
   scene.add(child.pid);
-  const [told] = (await once(child, 'message')) as [readonly [WorkerOfClient, WorkerOfClient]];
+  const told = await new Promise<readonly [WorkerOfClient, WorkerOfClient]>((resolve, reject) => {
+    child.once('message', (message) => resolve(message as never));
+    child.once('exit', (code) => reject(new Error(`the client ended with ${code}`)));
+  });
   child.kill('SIGKILL');
   await untilGone([child.pid ?? 0]);
   return told;

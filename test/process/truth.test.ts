@@ -6,7 +6,7 @@ import { showRow } from './truth.js';
 import type { Row } from './truthRows.js';
 import { rows } from './truthRows.js';
 
-describe('the truth table', { concurrency: 4 }, () => {
+describe('the truth table', { concurrency: 4, timeout: 180_000 }, () => {
   const stage = new Stage();
   after(() => stage.end());
 

@@ -7,13 +7,13 @@
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { isDeepStrictEqual } from 'node:util';
 import type { BackgroundWorkerHandle, PidAnswer, Stopped, WorkerStopReason } from '../../src/index.js';
 import { WorkerError } from '../../src/index.js';
 import { fixturePath, launch } from './support/fixtures.js';
 import { Observer } from './support/observer.js';
+import { untilPhase } from './support/patience.js';
 import type { Place } from './support/stage.js';
 import { Stage, whyNotHere } from './support/stage.js';
 import type { ExpectedStop, ExpectedWait, Row } from './truthRows.js';
@@ -117,11 +117,7 @@ async function showStop(showing: Showing): Promise<Outcome> {
 
 /** Nothing is said as long as nothing is known; the caller's own signal ends his wait and nothing else. */
 async function showWait(handle: BackgroundWorkerHandle, expected: ExpectedWait): Promise<Outcome> {
-  // Steps before the start are told to who asks, and to nobody else.
-  for (const limitAt = performance.now() + LIMIT_MS; performance.now() < limitAt && handle.phase !== expected.phase; ) {
-    await handle.getPid();
-    await sleep(5);
-  }
+  await untilPhase(handle, expected.phase);
   const signal = AbortSignal.timeout(WATCH_MS);
   const answer = await handle.waitForStartup({ until: expected.until, signal }).catch((error: unknown) => error);
   const pid: PidAnswer = await handle.getPid();

@@ -52,6 +52,8 @@ class Life {
       ...randomWorker(this.#random),
       class: 'default',
       lifetime: 'postmaster' as const,
+      // One that never comes to be ready would rightly keep all others waiting.
+      maxRunMs: null,
     }));
     world.tell({ type: 'postmasterStarted', workers: early });
     while (world.steps < steps && !world.witness.hasExited) this.#step();

@@ -3,7 +3,7 @@
  * which of its waits have not ended. Errors are part of its life; only what must never be is a finding.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { BackgroundWorkerHandle, Client, RegisterOptions } from '../../../src/index.js';
+import type { BackgroundWorkerHandle, Client, RegisterOptions, WorkerEvent } from '../../../src/index.js';
 import { BgworkerError } from '../../../src/index.js';
 import type { Random } from '../chaos.js';
 import { fixtureUrl } from './fixtures.js';
