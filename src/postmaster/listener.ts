@@ -42,7 +42,7 @@ export class Listener {
   readonly #server: Server;
   readonly #connections = new Map<ClientId, Connection>();
   #nextClient: ClientId = 1;
-  #refusal: { reason: GoodbyeReason; detail: GoodbyeDetail } | undefined;
+  #isOpenToNewcomers = true;
 
   static async open(options: ListenerOptions): Promise<Listener> {
     const listener = new Listener(options);
@@ -68,9 +68,12 @@ export class Listener {
     this.#connections.get(client)?.sayGoodbye(reason, detail);
   }
 
-  /** From now on whoever comes is told this and sent away. */
-  refuseNewcomers(reason: GoodbyeReason, detail: GoodbyeDetail): void {
-    this.#refusal = { reason, detail };
+  /**
+   * From now on only workers that are still there are let in: they may have to speak to us in order to end. Everybody
+   * else is told that a shutdown has begun.
+   */
+  refuseNewcomers(): void {
+    this.#isOpenToNewcomers = false;
   }
 
   /** Says goodbye to all, and resolves when every client that reads has had what was written for it. */
@@ -96,10 +99,20 @@ export class Listener {
   #accept(socket: Socket): void {
     const id = this.#nextClient;
     this.#nextClient += 1;
-    const connection = new Connection(id, socket, this.#options, () => this.#connections.delete(id));
+    const connection = new Connection(id, socket, this.#options, {
+      admits: (hello) => this.#isOpenToNewcomers || hello.worker !== null,
+      forget: () => this.#connections.delete(id),
+    });
     this.#connections.set(id, connection);
-    if (this.#refusal !== undefined) connection.sayGoodbye(this.#refusal.reason, this.#refusal.detail);
   }
+}
+
+type Hello = Extract<ClientMessage, { type: 'hello' }>;
+
+/** What a connection needs of its listener. */
+interface Door {
+  admits(hello: Hello): boolean;
+  forget(): void;
 }
 
 class Connection {
@@ -108,18 +121,20 @@ class Connection {
   readonly #id: ClientId;
   readonly #socket: Socket;
   readonly #options: ListenerOptions;
+  readonly #door: Door;
   readonly #reader = new FrameReader();
   #state: 'new' | 'greeted' | 'leaving' = 'new';
   #wasConnected = false;
   #isBlocked = false;
 
-  constructor(id: ClientId, socket: Socket, options: ListenerOptions, forget: () => void) {
+  constructor(id: ClientId, socket: Socket, options: ListenerOptions, door: Door) {
     this.#id = id;
     this.#socket = socket;
     this.#options = options;
+    this.#door = door;
     this.emptied = new Promise((resolve) => {
       socket.once('close', () => {
-        forget();
+        door.forget();
         resolve();
         if (this.#wasConnected) options.events.gone(id);
       });
@@ -178,7 +193,7 @@ class Connection {
     this.#options.events.asked(this.#id, message, attachments);
   }
 
-  #greet(hello: Extract<ClientMessage, { type: 'hello' }>): void {
+  #greet(hello: Hello): void {
     if (this.#state !== 'new') throw violation('hello was said before', 'a connection has one');
     const { introduction, epoch, directory, events } = this.#options;
     const mismatch = whyNotServed(introduction, hello);
@@ -186,6 +201,7 @@ class Connection {
       events.expelled(this.#id, mismatch);
       return this.sayGoodbye('protocolMismatch', mismatch);
     }
+    if (!this.#door.admits(hello)) return this.sayGoodbye('shuttingDown', SHUTTING_DOWN);
     this.#state = 'greeted';
     this.#wasConnected = true;
     this.write(encodeFrame({ type: 'welcome', epoch, directory, ...introduction }));
@@ -203,6 +219,12 @@ class Connection {
     return this.#state === 'leaving';
   }
 }
+
+const SHUTTING_DOWN: GoodbyeDetail = {
+  code: 'ERR_SHUTTING_DOWN',
+  message: 'the postmaster is shutting down',
+  hint: 'connect to the next one',
+};
 
 function violation(message: string, detail: string): BgworkerError {
   return new BgworkerError('ERR_BAD_MESSAGE', message, { detail, hint: 'use the client library' });

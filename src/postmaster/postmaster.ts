@@ -14,7 +14,7 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Writable } from 'node:stream';
 import { unreachable } from '../base/index.js';
-import type { ActivityRow, BackgroundWorker, ClientId, Effect, Event, State, WorkerStatus } from '../core/index.js';
+import type { ClientId, Effect, Event, State } from '../core/index.js';
 import { checkState, initialState, nextWakeupAt, tenantOf, transition } from '../core/index.js';
 import type { ClientMessage, GoodbyeDetail } from '../protocol/index.js';
 import {
@@ -166,6 +166,7 @@ export class Postmaster {
 
   /** A mode can only be raised. `graceMs` bounds the time of every worker. */
   shutdown(mode: 'smart' | 'fast' | 'immediate', graceMs: number | null = null): void {
+    this.#listener?.refuseNewcomers();
     this.dispatch({ type: 'shutdownRequested', mode, graceMs });
   }
 
@@ -180,7 +181,7 @@ export class Postmaster {
   }
 
   #apply(fact: Fact): void {
-    const { state, effects } = transition(this.#state, { ...fact, at: monotonicNow() } as Event);
+    const { state, effects } = transition(this.#state, { at: monotonicNow(), ...fact } as Event);
     this.#state = state;
     this.#transitions += 1;
     if (this.#transitions % CHECK_EVERY === 0) checkState(state);

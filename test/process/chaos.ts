@@ -22,6 +22,8 @@ import type { Tally } from './support/actor.js';
 import { Actor } from './support/actor.js';
 import { fixturePath } from './support/fixtures.js';
 import { commandOf, familyOf, guardianOf, kill, openDescriptors } from './support/processes.js';
+import type { Random } from './support/random.js';
+import { randomFrom } from './support/random.js';
 import { Scene } from './support/scene.js';
 
 export interface ChaosResult {
@@ -169,19 +171,6 @@ async function settled(condition: () => boolean): Promise<boolean> {
     await sleep(10);
   }
   return condition();
-}
-
-export type Random = () => number;
-
-/** mulberry32: small, and the same everywhere. */
-function randomFrom(seed: number): Random {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let word = Math.imul(state ^ (state >>> 15), state | 1);
-    word ^= word + Math.imul(word ^ (word >>> 7), word | 61);
-    return ((word ^ (word >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
 
 async function main(): Promise<void> {

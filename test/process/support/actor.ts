@@ -5,8 +5,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BackgroundWorkerHandle, Client, RegisterOptions, WorkerEvent } from '../../../src/index.js';
 import { BgworkerError } from '../../../src/index.js';
-import type { Random } from '../chaos.js';
 import { fixtureUrl } from './fixtures.js';
+import type { Random } from './random.js';
 
 export interface Tally {
   readonly counts: Record<string, number>;
