@@ -1,7 +1,8 @@
 /**
  * The 65 faults and races that PostgreSQL's rules imply, from a registration without a free slot (F-1) to shutdowns that
  * overtake each other (F-65): for each, what shows that it is handled. `core`: titles of transcripts or of tests in
- * test/core, which must exist. `process`: what only real processes can show. `cannot`: why it cannot occur here.
+ * test/core, which must exist. `process`: (a part of) the title of a test
+ * with real processes or real sockets, which must exist too. `cannot`: why it cannot occur here.
  */
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
@@ -69,7 +70,10 @@ const FAULTS: readonly Fault[] = [
     what: 'F-14: somebody else is the notify target',
     core: ['a process that is not Node is sent a signal for every step'],
   },
-  { what: 'F-15: an unknown notify target', process: 'a notifyPid that is not ours, or has no handler, is refused' },
+  {
+    what: 'F-15: an unknown notify target',
+    process: 'that is Node, has no handler, or is nobody is refused, and nothing is signalled',
+  },
   {
     what: 'F-16: fewer wake-ups than events',
     core: ['a client that does not read is told the newest of each worker when it does'],
@@ -87,12 +91,12 @@ const FAULTS: readonly Fault[] = [
   {
     what: 'F-20: it has ended before anybody waits',
     core: ["whoever asks after the slot has a new tenant gets the old worker's last word"],
-    process: 'waitForStartup of a worker that has ended already answers at once',
+    process: 'R-API-11: started already, or stopped already, is answered at once',
   },
   {
     what: 'F-21: it ends between the news and the waiter',
     core: ['a client that does not read is told the newest of each worker when it does'],
-    process: 'a worker that returns at once is seen as started or stopped, and its result is there',
+    process: 'launch gives a handle with a pid even if the worker has already done all it had to do',
   },
   { what: 'F-22: the export is missing', core: ['failed starts: each says how far it had come'] },
   {
@@ -112,7 +116,7 @@ const FAULTS: readonly Fault[] = [
   {
     what: 'F-30: while signals are blocked',
     core: ['while it loads', 'while the process is being made: it is asked as soon as there is somebody to ask'],
-    process: 'SIGTERM at any point of the boot ends a worker as terminated',
+    process: 'while it is being started, at every phase',
   },
   { what: 'F-31: twice', core: ['twice: asked once; a shorter time counts, a longer one does not'] },
   {
@@ -156,34 +160,43 @@ const FAULTS: readonly Fault[] = [
   },
   {
     what: 'F-48: same slot and generation after a restart of all',
-    process: 'a handle of an earlier postmaster says postmasterDied and reaches nobody',
+    process: 'the handle of a dead postmaster never reaches a worker of the living one (F-48)',
   },
   // Waiting.
   { what: 'F-49: without being the notify target', cannot: 'whoever has the handle is told' },
-  { what: 'F-50: the wait is cancelled', process: 'an aborted wait leaves the worker as it is and the handle usable' },
+  {
+    what: 'F-50: the wait is cancelled',
+    process: 'an abort ends the wait with its reason, says nothing about the worker and leaves nothing behind',
+  },
   {
     what: 'F-51: the latch is set all the time by others',
-    process: 'a wait answers rightly however often the latch is set',
+    process: 'the latch is set by every notification, and by the end',
   },
   {
     what: 'F-52: a worker registers and waits',
-    process: 'a worker that registers a worker is told of its start and end',
+    process: 'a worker that registers a worker is told of its start and its end',
   },
   {
     what: 'F-53: the news come between the look and the sleep',
-    process: 'a reply and its notification in one chunk are both seen',
+    process: 'the reply and the notification behind it in one chunk: the handle has both',
   },
   // The postmaster dies.
-  { what: 'F-54: at any point of a wait', process: 'a killed postmaster ends every pending wait with postmasterDied' },
+  {
+    what: 'F-54: at any point of a wait',
+    process: 'every wait of every client says postmasterDied, and nothing survives it',
+  },
   {
     what: 'F-55: and is asked afterwards',
-    process: 'after its death the handle says the last state, and registering throws',
+    process: 'refused after a lost connection: the postmaster died, and every wait says so',
   },
-  { what: 'F-56: with a worker that waits', process: 'a worker that waits is told of the death by its signal' },
-  { what: 'F-57: with a worker that is busy', process: 'a busy worker is gone within the grace' },
+  { what: 'F-56: with a worker that waits', process: 'a worker that heeds its signal may finish within the grace' },
+  {
+    what: 'F-57: with a worker that is busy',
+    process: 'busy and stopped workers, and a grandchild in a session of its own, are gone within the grace',
+  },
   {
     what: 'F-58: it is stopped and continued',
-    process: 'what was asked of a stopped postmaster is served when it goes on',
+    process: 'everything that was asked of a stopped postmaster is served when it goes on',
   },
   // Shutdown.
   {
@@ -233,4 +246,19 @@ test('what is said to be shown by the core is the title of a transcript or a tes
   const titles = new Set([...transcripts, ...fields]);
   for (const { what, core = [] } of FAULTS)
     for (const title of core) assert.ok(titles.has(title), `${what}: no ${title}`);
+});
+
+test('what is said to be shown by real processes is the title of a test', () => {
+  const sources = ['client', 'postmaster', 'process', 'worker'].flatMap((folder) =>
+    readdirSync(`${root}test/${folder}`)
+      .filter((file) => file.endsWith('.test.ts'))
+      .map((file) => readFileSync(`${root}test/${folder}/${file}`, 'utf8')),
+  );
+  for (const { what, process } of FAULTS) {
+    if (process === undefined) continue;
+    assert.ok(
+      sources.some((source) => source.includes(process)),
+      `${what}: no test ${process}`,
+    );
+  }
 });
