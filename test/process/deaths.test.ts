@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import { describe, test } from 'node:test';
-import type { BackgroundWorkerHandle, Client } from '../../src/index.js';
+import type { BackgroundWorkerHandle, Client, RegisterOptions } from '../../src/index.js';
 import { isGone, until } from '../postmaster/processState.js';
 import { fixtureUrl, launch, register } from './support/fixtures.js';
 import { untilPhase } from './support/patience.js';
@@ -54,12 +54,12 @@ const points: readonly Point[] = [
   },
   {
     name: 'while workers run',
-    reach: async (client) => [await launch(client, 'idle'), await launch(client, 'family')],
+    reach: async (client) => [await launchReady(client, 'idle'), await launch(client, 'family')],
   },
   {
     name: 'while workers are being stopped',
     reach: async (client) => {
-      const handle = await launch(client, 'stubborn', undefined, { terminateTimeoutMs: HOUR_MS });
+      const handle = await launchReady(client, 'stubborn', { terminateTimeoutMs: HOUR_MS });
       await handle.terminate();
       return [handle];
     },
@@ -85,7 +85,7 @@ const points: readonly Point[] = [
   {
     name: 'during a shutdown',
     reach: async (client) => {
-      const handle = await launch(client, 'stubborn', undefined, { terminateTimeoutMs: HOUR_MS });
+      const handle = await launchReady(client, 'stubborn', { terminateTimeoutMs: HOUR_MS });
       void client.shutdown('fast').catch(() => {});
       await until(() => client.closed !== null || handle.status === 'started', 'it is asked to stop');
       return [handle];
@@ -121,6 +121,17 @@ describe('a postmaster that is killed', { concurrency: 3, timeout: SUITE_MS }, (
     await until(() => isGone(handle.pid ?? 0), 'it has ended by itself, long before its grace was over', PATIENCE_MS);
   });
 });
+
+/** One whose readiness has been told: what is under way when the postmaster is killed is told as well, and is no fault. */
+async function launchReady(
+  client: Client,
+  name: string,
+  options: RegisterOptions = {},
+): Promise<BackgroundWorkerHandle> {
+  const handle = await launch(client, name, undefined, options);
+  await handle.waitForStartup({ until: 'ready' });
+  return handle;
+}
 
 /** Milliseconds from the kill to the last answer. */
 async function killAt(scene: Scene, point: Point): Promise<number> {
