@@ -5,7 +5,7 @@
  * that processes which the tests start by name run under it too.
  */
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { root, setup } from './setup.mjs';
 
@@ -48,6 +48,8 @@ function download(version, home) {
     must('npm', ['pack', '--silent', `node-${process.platform}-${process.arch}@${version}`], scratch);
     must('tar', ['-xzf', readdirSync(scratch)[0], '--strip-components=1'], scratch);
     rmSync(home, { recursive: true, force: true });
+    // Tests run it as another user too.
+    chmodSync(scratch, 0o755);
     renameSync(scratch, home);
   } finally {
     rmSync(scratch, { recursive: true, force: true });

@@ -41,7 +41,7 @@ import type { Stats } from 'node:fs';
 import { linkSync, lstatSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import type { Server } from 'node:net';
 import { connect, createServer } from 'node:net';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { assert, BgworkerError } from '../base/index.js';
 import { SOCKET_NAME } from '../protocol/index.js';
 import type { ClaimRecord, NewClaimRecord } from './claimRecord.js';
@@ -52,7 +52,7 @@ export function prepareDirectory(path: string): void {
   const directory = resolve(path);
   checkSocketPath(directory);
   const found = lstatSync(directory, { throwIfNoEntry: false });
-  if (found === undefined) mkdirSync(directory, { recursive: true, mode: 0o700 });
+  if (found === undefined) makeDirectory(directory);
   // Looked at after making it too: somebody else may have been quicker.
   checkSafe(directory, found ?? lstatSync(directory));
 }
@@ -64,8 +64,26 @@ export function makePrivateDirectory(base: string): string {
   prepareDirectory(parent);
   const directory = join(parent, randomBytes(6).toString('hex'));
   checkSocketPath(directory);
-  mkdirSync(directory, { mode: 0o700 });
+  makeDirectory(directory);
   return directory;
+}
+
+/**
+ * With its parents where they are missing, and only there: asked to make a directory with its parents in a place that
+ * takes none, such as /proc, Node tries for ever.
+ */
+function makeDirectory(directory: string): void {
+  const recursive = lstatSync(dirname(directory), { throwIfNoEntry: false }) === undefined;
+  try {
+    mkdirSync(directory, { recursive, mode: 0o700 });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return;
+    throw new BgworkerError('ERR_CANNOT_MAKE_DIRECTORY', 'a directory for the postmaster cannot be made', {
+      detail: (error as Error).message,
+      hint: 'name another one, or set TMPDIR or XDG_RUNTIME_DIR to a place that can be written',
+      cause: error,
+    });
+  }
 }
 
 /** The private directories under this base, whoever's they are. */

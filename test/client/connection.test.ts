@@ -14,6 +14,7 @@ import { fileURLToPath } from 'node:url';
 import type { Client } from '../../src/client/index.js';
 import { connect, PostmasterDiedError, ProtocolMismatchError } from '../../src/client/index.js';
 import { encodeFrame } from '../../src/protocol/index.js';
+import { stateOf, until } from '../postmaster/processState.js';
 import { FakePostmaster, newEpoch, runningStatus, statusOf, stoppedStatus } from './fakePostmaster.js';
 
 let postmaster: FakePostmaster;
@@ -234,10 +235,11 @@ test('a client that was closed says so to whoever still waits, and may be closed
   assert.equal(client.closed, 'disposed');
 });
 
-test('a backlog that is full is no answer: it is asked again until there is one', { timeout: 20_000 }, async () => {
+test('a backlog that is full is no answer: it is asked again until there is one', { timeout: 20_000 }, async (t) => {
   const stuck = spawn(process.execPath, [fileURLToPath(new URL('./stuckPostmaster.js', import.meta.url))], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
+  t.after(() => stuck.kill('SIGKILL'));
   const exited = once(stuck, 'exit');
   assert.ok(stuck.stdout);
   const [line] = await once(createInterface(stuck.stdout), 'line');
@@ -246,6 +248,8 @@ test('a backlog that is full is no answer: it is asked again until there is one'
   const waiting = Array.from({ length: 6 }, () => connect({ directory }));
   const early = await Promise.race([...waiting.map((client) => client.then(() => 'answered')), isRefused(directory)]);
   assert.equal(early, 'EAGAIN');
+  // It says its directory before it stops itself; continued too early it would stop for good.
+  await until(() => stateOf(stuck.pid ?? 0) === 'T', 'it has stopped itself');
   stuck.kill('SIGCONT');
   clients.push(...(await Promise.all(waiting)));
   stuck.kill('SIGTERM');
