@@ -13,6 +13,8 @@ export class Screen {
 
   constructor(out) {
     this.#out = out;
+    // Whoever reads may have had enough (head -2): the work goes on, unseen.
+    out.on('error', () => {});
   }
 
   say(text) {

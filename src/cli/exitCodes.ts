@@ -21,6 +21,10 @@ export function exitCodeOf(error: BgworkerError): number {
     case 'ERR_NO_POSTMASTER':
     case 'ERR_UNKNOWN_WORKER':
       return EXIT_UNAVAILABLE;
+    case 'ERR_CANNOT_MAKE_DIRECTORY':
+    case 'ERR_DIRECTORY_UNSAFE':
+    case 'ERR_SOCKET_PATH_TOO_LONG':
+      return EXIT_NOT_STARTED;
     default:
       return EXIT_USAGE;
   }

@@ -102,11 +102,20 @@ async function resolveTarget(target: Target): Promise<{ module: string; function
   const read = readWorkerValue(target.value);
   if (read === undefined) {
     throw new BgworkerError('ERR_NOT_A_WORKER', 'that is no worker', {
-      detail: `got ${typeof target.value === 'function' ? `the function ${target.value.name}` : typeof target.value}`,
-      hint: 'give what defineWorker(import.meta, …) made, or use client.module(url) for a module that you do not import',
+      detail: `got ${describeNoWorker(target.value)}`,
+      hint:
+        'give what defineWorker(import.meta, …) made, under the name it is exported by; for a module that you do not ' +
+        "import: client.module(new URL('./x.js', import.meta.url)).run('name', arg)",
     });
   }
   return { module: read.module, functionName: await read.exportName() };
+}
+
+function describeNoWorker(value: unknown): string {
+  if (typeof value === 'function') return value.name === '' ? 'a function' : `the function ${value.name}`;
+  if (typeof value === 'string') return `the text ${JSON.stringify(value)}`;
+  const isModule = typeof value === 'object' && value !== null && 'launch' in value && 'run' in value;
+  return isModule ? "client.module(…), whose own verbs are to be called: .run('name', arg)" : String(value);
 }
 
 /** A file URL. A relative path is refused: relative to which file or directory, nobody could tell. */

@@ -16,7 +16,7 @@
  *  9. exit 0 or 1 otherwise                                                    failure (0: the dead-man switch, R-WK-8)
  * 10. any other code                                                           crash
  */
-import type { ExitFacts } from './event.js';
+import type { ExitFacts, Saying } from './event.js';
 import type { Stop, Up } from './state.js';
 import type { StopCause } from './stopReason.js';
 
@@ -33,10 +33,14 @@ export interface Judgement {
   readonly verdict: Verdict;
 }
 
-export function judgeExit(run: Up, exit: ExitFacts, maxRunMs: number | null): Judgement {
+export function judgeExit(run: Up, exit: ExitFacts, maxRunMs: number | null, isScript = false): Judgement {
   const entered = run.enteredAt !== null;
   const { saying, stop } = run;
   if (exit.outOfMemory) return { cause: { kind: 'outOfMemory' }, verdict: entered ? 'crash' : 'failure' };
+  // A script that calls process.exit(0) on its top level has done what it was to do, before it was evaluated to its end.
+  if (!entered && isScript && stop === null && calledExit0(saying, exit)) {
+    return { cause: { kind: 'exitedWithoutReturning' }, verdict: 'success' };
+  }
   if (!entered) return { cause: judgeStart(run, exit, maxRunMs), verdict: 'failure' };
   if (saying?.word === 'returned' && exit.code === 0 && !(saying.asked && stop !== null)) {
     return { cause: { kind: 'returned' }, verdict: 'success' };
@@ -49,8 +53,7 @@ export function judgeExit(run: Up, exit: ExitFacts, maxRunMs: number | null): Ju
   // A SIGTERM from outside that the worker obeyed: a failure and no crash, since it ended in order (R-PM-45).
   if (saying?.word === 'stoppedAsAsked') return { cause: { kind: 'signaled' }, verdict: 'failure' };
   if (exit.signal !== null) return { cause: { kind: 'signaled' }, verdict: 'crash' };
-  // `exit(256)` ends with 0 too, and is no success.
-  if (exit.code === 0 && saying?.word === 'exiting' && saying.code === 0) {
+  if (calledExit0(saying, exit)) {
     return { cause: { kind: 'exitedWithoutReturning' }, verdict: 'success' };
   }
   return { cause: { kind: 'exited' }, verdict: exit.code === 0 || exit.code === 1 ? 'failure' : 'crash' };
@@ -59,6 +62,11 @@ export function judgeExit(run: Up, exit: ExitFacts, maxRunMs: number | null): Ju
 /** Whether a process that we made stop ended by no other signal than ours. */
 function isOurs(signal: string | null, stop: Stop): boolean {
   return signal === null || signal === 'SIGTERM' || (signal === 'SIGKILL' && stop.killed);
+}
+
+/** `exit(256)` ends with 0 too, and is no success. */
+function calledExit0(saying: Saying | null, exit: ExitFacts): boolean {
+  return exit.code === 0 && saying?.word === 'exiting' && saying.code === 0;
 }
 
 function judgeStart(run: Up, exit: ExitFacts, maxRunMs: number | null): StopCause {

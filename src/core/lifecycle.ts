@@ -75,7 +75,13 @@ function applyProcessFact(
       if (run.saying !== null) return;
       return putTenant(draft, changeTenant(tenant, { run: changeUp(run, { saying: event.saying }) }));
     case 'workerExited':
-      return attemptEnded(draft, tenant, judgeExit(run, event, tenant.worker.maxRunMs), event, event.jitter);
+      return attemptEnded(
+        draft,
+        tenant,
+        judgeExit(run, event, tenant.worker.maxRunMs, tenant.worker.functionName === null),
+        event,
+        event.jitter,
+      );
     case 'channelLost':
       // Nothing more can be known of it, so it may not go on.
       return stopWorker(draft, tenant, { why: 'lostConnection' }, 0, 'asPolicySays');

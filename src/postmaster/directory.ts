@@ -51,7 +51,7 @@ import { debtsOf, isEpoch, pidFileName, readRecord, writeTemporary } from './cla
 export function prepareDirectory(path: string): void {
   const directory = resolve(path);
   checkSocketPath(directory);
-  const found = lstatSync(directory, { throwIfNoEntry: false });
+  const found = lookAt(directory);
   if (found === undefined) makeDirectory(directory);
   // Looked at after making it too: somebody else may have been quicker.
   checkSafe(directory, found ?? lstatSync(directory));
@@ -68,6 +68,23 @@ export function makePrivateDirectory(base: string): string {
   return directory;
 }
 
+function lookAt(directory: string): Stats | undefined {
+  try {
+    return lstatSync(directory, { throwIfNoEntry: false });
+  } catch (error) {
+    // Something above it is no directory, or may not be entered.
+    throw cannotMake(error);
+  }
+}
+
+function cannotMake(error: unknown): BgworkerError {
+  return new BgworkerError('ERR_CANNOT_MAKE_DIRECTORY', 'a directory for the postmaster cannot be made', {
+    detail: (error as Error).message,
+    hint: 'name another one, or set TMPDIR or XDG_RUNTIME_DIR to a place that can be written',
+    cause: error,
+  });
+}
+
 /**
  * With its parents where they are missing, and only there: asked to make a directory with its parents in a place that
  * takes none, such as /proc, Node tries for ever.
@@ -78,11 +95,7 @@ function makeDirectory(directory: string): void {
     mkdirSync(directory, { recursive, mode: 0o700 });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') return;
-    throw new BgworkerError('ERR_CANNOT_MAKE_DIRECTORY', 'a directory for the postmaster cannot be made', {
-      detail: (error as Error).message,
-      hint: 'name another one, or set TMPDIR or XDG_RUNTIME_DIR to a place that can be written',
-      cause: error,
-    });
+    throw cannotMake(error);
   }
 }
 

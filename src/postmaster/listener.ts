@@ -36,12 +36,16 @@ export interface ListenerOptions {
 const BLOCKED_BYTES = 256 * 1024;
 /** And one that holds more than this is not read any more. */
 const DEAF_BYTES = 4 * 1024 * 1024;
+/** So many may be connected without having said hello, which takes a client no time; then the oldest has to go. */
+const MAX_STRANGERS = 128;
 
 export class Listener {
   readonly #options: ListenerOptions;
   readonly #server: Server;
   readonly #connections = new Map<ClientId, Connection>();
   #nextClient: ClientId = 1;
+  /** Those who have not said hello, oldest first. */
+  readonly #strangers = new Set<Connection>();
   #isOpenToNewcomers = true;
 
   static async open(options: ListenerOptions): Promise<Listener> {
@@ -101,8 +105,18 @@ export class Listener {
     this.#nextClient += 1;
     const connection = new Connection(id, socket, this.#options, {
       admits: (hello) => this.#isOpenToNewcomers || hello.worker !== null,
-      forget: () => this.#connections.delete(id),
+      isKnown: () => this.#strangers.delete(connection),
+      forget: () => {
+        this.#strangers.delete(connection);
+        this.#connections.delete(id);
+      },
     });
+    this.#strangers.add(connection);
+    const [oldest] = this.#strangers;
+    if (this.#strangers.size > MAX_STRANGERS && oldest !== undefined) {
+      this.#strangers.delete(oldest);
+      oldest.sayGoodbye('protocolViolation', TOO_MANY_STRANGERS);
+    }
     this.#connections.set(id, connection);
   }
 }
@@ -112,6 +126,7 @@ type Hello = Extract<ClientMessage, { type: 'hello' }>;
 /** What a connection needs of its listener. */
 interface Door {
   admits(hello: Hello): boolean;
+  isKnown(): void;
   forget(): void;
 }
 
@@ -202,6 +217,7 @@ class Connection {
       return this.sayGoodbye('protocolMismatch', mismatch);
     }
     if (!this.#door.admits(hello)) return this.sayGoodbye('shuttingDown', SHUTTING_DOWN);
+    this.#door.isKnown();
     this.#state = 'greeted';
     this.#wasConnected = true;
     this.write(encodeFrame({ type: 'welcome', epoch, directory, ...introduction }));
@@ -219,6 +235,13 @@ class Connection {
     return this.#state === 'leaving';
   }
 }
+
+const TOO_MANY_STRANGERS: GoodbyeDetail = {
+  code: 'ERR_BAD_MESSAGE',
+  message: 'too many connections said nothing, and this was the oldest',
+  detail: `${MAX_STRANGERS} may wait with their hello`,
+  hint: 'use the client library, which says hello at once',
+};
 
 const SHUTTING_DOWN: GoodbyeDetail = {
   code: 'ERR_SHUTTING_DOWN',

@@ -28,6 +28,7 @@ const host = new Socket({ fd: HOST_DESCRIPTOR, readable: true, writable: true })
 host.on('error', () => {});
 const reader = new FrameReader();
 let postmaster: Postmaster | undefined;
+let isStarting = false;
 let hostIsGone = false;
 
 host.on('data', (chunk: Buffer) => {
@@ -39,13 +40,15 @@ host.on('data', (chunk: Buffer) => {
 });
 host.on('end', () => {
   hostIsGone = true;
-  if (postmaster === undefined) process.exit(0);
-  postmaster.shutdown('fast', graceMs);
+  // One that is being started is taken down when it is up, so that its directory goes too.
+  if (!isStarting) process.exit(0);
+  postmaster?.shutdown('fast', graceMs);
 });
 
 let graceMs = 1_000;
 
 async function start(input: unknown): Promise<void> {
+  isStarting = true;
   let settings: Settings;
   try {
     settings = readSettings(input);

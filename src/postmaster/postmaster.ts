@@ -92,6 +92,7 @@ export class Postmaster {
       return postmaster;
     } catch (error) {
       claim[Symbol.dispose]();
+      if (settings.directory === null) rmSync(directory, { recursive: true, force: true });
       throw error;
     }
   }

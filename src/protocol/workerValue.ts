@@ -44,7 +44,12 @@ export function readWorkerValue(value: unknown): ReadWorkerValue | undefined {
 const NAMESPACE_WITHIN_MS = 1_000;
 
 async function findExportName(value: unknown, module: string): Promise<string> {
-  const namespace = await importWithin(module, NAMESPACE_WITHIN_MS);
+  const namespace = await importWithin(module, NAMESPACE_WITHIN_MS).catch((error: unknown) => {
+    throw notExported(
+      `${module} cannot be imported: ${error instanceof Error ? error.message : String(error)}`,
+      'put the worker into a file of its own; what came from -e or standard input cannot be loaded again',
+    );
+  });
   if (namespace === undefined) {
     throw notExported(
       `${module} is still being evaluated`,

@@ -47,16 +47,29 @@ export async function run(module: string, args: readonly string[], options: RunO
     const startup = await handle.waitForStartup({ until: options.until });
     const end = await handle.waitForShutdown();
     stopListening();
-    if (options.json === true) {
-      const result = await handle.result().catch(() => null);
-      stdout.line(JSON.stringify(report(handle.id, startup, end, result)));
-    } else {
-      tell(handle.name, job.module, end);
-    }
-    return exitCode(end);
+    const { value, problem } = await resultOf(handle, end);
+    if (options.json === true) stdout.line(JSON.stringify(report(handle.id, startup, end, value)));
+    else tell(handle.name, job.module, end);
+    if (problem === undefined) return exitCode(end, job.functionName === null);
+    process.stderr.write(`bgworker: ${problem.describe()}\n`);
+    return 1;
   } finally {
     postmaster.shutdown('fast');
     await postmaster.ended;
+  }
+}
+
+/** It returned, but what it returned may be something that cannot be had. */
+async function resultOf(
+  handle: BackgroundWorkerHandle<unknown>,
+  end: End,
+): Promise<{ readonly value: unknown; readonly problem?: BgworkerError }> {
+  if (end.status !== 'stopped' || end.reason.kind !== 'returned') return { value: null };
+  try {
+    return { value: await handle.result() };
+  } catch (error) {
+    if (!(error instanceof BgworkerError)) throw error;
+    return { value: null, problem: error };
   }
 }
 
@@ -167,10 +180,12 @@ function endedBadly(end: Stopped): boolean {
   return !ENDED_WELL.includes(end.reason.kind);
 }
 
-function exitCode(end: End): number {
+/** A script that ends itself on its top level has run, though it was not evaluated to its end: its code is its own. */
+function exitCode(end: End, isScript: boolean): number {
   if (end.status === 'postmasterDied') return EXIT_NOT_STARTED;
-  const { code, signal, enteredAt } = end.reason;
-  if (enteredAt === null) return EXIT_NOT_STARTED;
+  const { code, signal, enteredAt, kind } = end.reason;
+  const endedItself = isScript && (kind === 'diedBeforeRunning' || kind === 'exitedWithoutReturning');
+  if (enteredAt === null && !endedItself) return EXIT_NOT_STARTED;
   return exitCodeOfEnd(code, signal, endedBadly(end));
 }
 
