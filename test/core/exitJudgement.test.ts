@@ -191,3 +191,20 @@ test('the cause says whether it had to be killed, and how long it might have run
     });
   }
 });
+
+test('a script that calls process.exit(0) on its top level is done; a function that does has failed to start', () => {
+  const run: Up = {
+    state: 'up',
+    pid: 1,
+    phase: 'loading',
+    forkedAt: 0,
+    enteredAt: null,
+    saying: { word: 'exiting', code: 0 },
+    stop: null,
+    limitAt: NEVER,
+    measureAt: NEVER,
+  };
+  const exit: ExitFacts = { code: 0, signal: null, output: '', outOfMemory: false };
+  assert.deepEqual(judgeExit(run, exit, null, true), { cause: { kind: 'exitedWithoutReturning' }, verdict: 'success' });
+  assert.deepEqual(judgeExit(run, exit, null, false), { cause: { kind: 'diedBeforeRunning' }, verdict: 'failure' });
+});

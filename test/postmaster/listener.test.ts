@@ -1,0 +1,100 @@
+/**
+ * The postmaster's door against whoever may knock: what is no conversation is answered with a goodbye that says why,
+ * and nobody else notices. A real postmaster, and plain sockets.
+ */
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import type { Socket } from 'node:net';
+import { connect as connectSocket } from 'node:net';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import type { Client } from '../../src/index.js';
+import { connect, startPostmaster } from '../../src/index.js';
+import type { ClientMessage, PostmasterMessage } from '../../src/protocol/index.js';
+import { encodeFrame, FrameReader, introduce, parsePostmasterMessage } from '../../src/protocol/index.js';
+
+let client: Client;
+before(async () => {
+  client = await startPostmaster({ logLevel: 'silent' });
+});
+after(() => client.close());
+
+const hello: ClientMessage = { type: 'hello', session: 's', worker: null, ...introduce() };
+
+/** Says this, and gives what was answered until the other side ended. */
+async function answersTo(...said: readonly Uint8Array[]): Promise<PostmasterMessage[]> {
+  const socket = knock();
+  for (const bytes of said) socket.write(bytes);
+  return answersOf(socket);
+}
+
+function knock(): Socket {
+  const socket = connectSocket(join(client.directory, 'postmaster.sock'));
+  // It may be ended while we are still speaking.
+  socket.on('error', () => {});
+  return socket;
+}
+
+async function answersOf(socket: Socket): Promise<PostmasterMessage[]> {
+  const reader = new FrameReader();
+  socket.on('data', (chunk) => reader.push(chunk));
+  await once(socket, 'close');
+  const answers: PostmasterMessage[] = [];
+  for (let frame = reader.next(); frame !== undefined; frame = reader.next()) {
+    answers.push(parsePostmasterMessage(frame).message);
+  }
+  return answers;
+}
+
+const nonsense: readonly (readonly [string, readonly Uint8Array[], RegExp])[] = [
+  ['random bytes', [Buffer.from('GET / HTTP/1.1\r\n\r\n')], /frame too long/],
+  ['a length beyond the limit', [Buffer.from([0xff, 0xff, 0xff, 0xff, 0, 0, 0, 2])], /frame too long/],
+  ['a header longer than its frame', [Buffer.from([0, 0, 0, 8, 0, 0, 0, 99])], /longer than its frame/],
+  ['what is no JSON', [Buffer.concat([Buffer.from([0, 0, 0, 6, 0, 0, 0, 2]), Buffer.from('{{')])], /not JSON/],
+  ['a question before hello', [encodeFrame({ type: 'watchAll', request: 1 })], /must be hello/],
+  ['a message of the other side', [encodeFrame(hello), encodeFrame({ type: 'loading' })], /unknown message/],
+  ['hello twice', [encodeFrame(hello), encodeFrame(hello)], /said before/],
+];
+
+for (const [what, said, why] of nonsense) {
+  test(`${what}: a goodbye that says why`, async () => {
+    const last = (await answersTo(...said)).at(-1);
+    assert.equal(last?.type, 'goodbye');
+    assert.equal(last.reason, 'protocolViolation');
+    assert.match(last.refusal.message, why);
+  });
+}
+
+test('a version that does not fit is refused, with both named', async () => {
+  const [last] = await answersTo(encodeFrame({ ...hello, package: '9.0.0', path: '/elsewhere' }));
+  assert.equal(last?.type, 'goodbye');
+  assert.equal(last.reason, 'protocolMismatch');
+  assert.match(last.refusal.detail ?? '', /9\.0\.0.*\/elsewhere/);
+  assert.match(last.refusal.detail ?? '', new RegExp(introduce().package.replaceAll('.', '\\.')));
+});
+
+test('one minor version beside ours is served', async () => {
+  const [major, minor] = introduce().package.split('.').map(Number);
+  const socket = knock();
+  socket.write(encodeFrame({ ...hello, package: `${major}.${(minor ?? 0) + 1}.7` }));
+  const [chunk] = (await once(socket, 'data')) as [Buffer];
+  assert.match(chunk.toString('latin1'), /"type":"welcome"/);
+  socket.destroy();
+});
+
+test('of many that say nothing the oldest has to go, and a client is served all the same', async () => {
+  const silent = Array.from({ length: 140 }, knock);
+  const [first] = silent;
+  assert.ok(first);
+  const [told] = await answersOf(first);
+  assert.equal(told?.type, 'goodbye');
+  const served = await connect({ directory: client.directory });
+  assert.deepEqual(await served.activity(), []);
+  await served.close();
+  for (const socket of silent) socket.destroy();
+});
+
+test('after all of this the postmaster goes on', async () => {
+  assert.deepEqual(await client.activity(), []);
+  assert.equal(client.closed, null);
+});
