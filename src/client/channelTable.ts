@@ -92,6 +92,8 @@ export class ChannelTable {
         entry.isOpening = false;
       } catch (error) {
         if (this.#open.get(name)?.face === face) this.#giveUp(name);
+        // It ended before we came, which its status is about to tell: then the channel is over, and that is no error.
+        if (error instanceof BgworkerError && error.code === 'ERR_WORKER_ENDED') return;
         this.#faces.delete(watched);
         throw error;
       }
