@@ -11,6 +11,20 @@ import type { WorkerKey } from './workerHandle.js';
 /** PostgreSQL's BGWH_NOT_YET_STARTED, BGWH_STARTED, BGWH_STOPPED. The fourth, postmasterDied, only a client can know. */
 export type StatusWord = 'notYetStarted' | 'started' | 'stopped';
 
+/**
+ * How the process of an attempt came to be: a spare was given the job, or a process was made for it, and then why.
+ *
+ * `noSpare`: none was idle. `spareLost`: one was given the job and was gone, or out of date, before it took it.
+ * `execArgv`, `nodePath`, `maxOldSpaceMb`, `env`: what the worker asks for can be had only from its birth on; `env`
+ * names the variable.
+ */
+export type StartedFrom =
+  | { readonly kind: 'spare' }
+  | { readonly kind: 'cold'; readonly because: Exclude<ColdCause, 'env'> }
+  | { readonly kind: 'cold'; readonly because: 'env'; readonly variable: string };
+
+export type ColdCause = 'noSpare' | 'spareLost' | 'execArgv' | 'nodePath' | 'maxOldSpaceMb' | 'env';
+
 export interface WorkerStatus extends WorkerKey {
   readonly name: string;
   readonly sequence: number;

@@ -139,6 +139,9 @@ export class Launcher {
     switch (message.type) {
       case 'hello':
         return dispatch({ type: 'runtimeUp', ...key });
+      case 'idle':
+      case 'refused':
+        return;
       case 'loading':
         return dispatch({ type: 'moduleLoading', ...key });
       case 'entered':

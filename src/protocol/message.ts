@@ -135,6 +135,11 @@ export interface GoodbyeDetail {
 /** From a worker, on descriptor 3. */
 export type WorkerMessage =
   | ({ readonly type: 'hello' } & Introduction)
+  /** A spare: what was to be preloaded is loaded, and it waits for its job. */
+  | { readonly type: 'idle' }
+  /** A spare: it cannot take on the job it was given, has done nothing of it, and ends. */
+  | { readonly type: 'refused'; readonly because: SpareRefusal }
+  /** It has its job, and the module comes next. For a spare this is the acknowledgement. */
   | { readonly type: 'loading' }
   | { readonly type: 'entered' }
   | { readonly type: 'ready' }
@@ -148,6 +153,12 @@ export type WorkerMessage =
       readonly fields: { readonly [name: string]: unknown } | null;
     }
   | ChannelMessage;
+
+export type SpareRefusal =
+  /** A file that it had preloaded is no longer what it was. */
+  | { readonly why: 'stale'; readonly file: string }
+  /** The system did not let it become that worker's process; the same would have kept a new process from being made. */
+  | { readonly why: 'system'; readonly errno: string; readonly what: string };
 
 export type WireSaying =
   | Exclude<Saying, { word: 'returned' }>
@@ -166,6 +177,8 @@ export type OrderMessage =
       /** The postmaster's directory. */
       readonly directory: string;
     }
+  /** The first message to a process that has no job yet: be a spare. The modules are file URLs. */
+  | { readonly type: 'spare'; readonly preload: readonly string[] }
   | { readonly type: 'terminate'; readonly order: StopOrder }
   | { readonly type: 'reload' }
   /** The other side of the channel is gone. */

@@ -103,6 +103,14 @@ const saying: Rule = (value) => {
   return SAYING_FIELDS[value['word']]?.(value);
 };
 
+const systemRefusal = record({ errno: text(256), what: text(MAX_TEXT) });
+const staleRefusal = record({ file: text(MAX_TEXT) });
+const spareRefusal: Rule = (value) => {
+  if (!isRecord(value)) return 'a record';
+  if (value['why'] === 'stale') return staleRefusal(value);
+  return value['why'] === 'system' ? systemRefusal(value) : 'why, one of stale, system';
+};
+
 const stopOrder = oneOf('terminate', 'restart', 'ranTooLong', 'clientGone', 'postmasterShutdown');
 
 const one = (): number => 1;
@@ -165,6 +173,8 @@ export const parseWorkerMessage = parser<WorkerMessage>(
   'worker',
   {
     hello: introduction,
+    idle: {},
+    refused: { because: spareRefusal },
     loading: {},
     entered: {},
     ready: {},
@@ -191,6 +201,7 @@ export const parseOrderMessage = parser<OrderMessage>(
       worker,
       directory: text(MAX_TEXT),
     },
+    spare: { preload: list(text(MAX_TEXT), 1_000) },
     terminate: { order: stopOrder },
     reload: {},
     channelClosed: {},

@@ -107,6 +107,9 @@ const conversations: readonly [string, Parse, readonly (Message | Buffer)[]][] =
     parseWorkerMessage,
     [
       { type: 'hello', ...introduce() },
+      { type: 'idle' },
+      { type: 'refused', because: { why: 'stale', file: '/f.js' } },
+      { type: 'refused', because: { why: 'system', errno: 'ENOENT', what: 'enter the working directory /gone' } },
       { type: 'loading' },
       { type: 'entered' },
       { type: 'ready' },
