@@ -36,6 +36,7 @@ export {
   type ScriptVerbs,
   type ShutdownAnswer,
   type SignalOption,
+  type Spares,
   type Started,
   type StartupAnswer,
   type Stopped,
@@ -55,5 +56,5 @@ export {
   WorkerStartError,
   type WorkerStopReason,
 } from './client/index.js';
-export type { ErrorRecord, Phase, ShutdownMode, StopKind } from './core/index.js';
+export type { ErrorRecord, Phase, ShutdownMode, StartedFrom, StopKind } from './core/index.js';
 export type { ChannelEnding, LatchEvent, LatchWaitOptions, ReceiveOptions, WorkerValue } from './protocol/index.js';

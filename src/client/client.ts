@@ -7,8 +7,8 @@
  *
  * Only the face is here: verbs.ts registers, handle.ts is one worker, backend.ts the conversation.
  */
-import { BgworkerError } from '../base/index.js';
-import type { ActivityRow, Limits, ShutdownMode } from '../core/index.js';
+import { assert, BgworkerError } from '../base/index.js';
+import type { ActivityRow, Limits, ShutdownMode, SparesActivity } from '../core/index.js';
 import { formatHandle, parseHandle } from '../core/index.js';
 import type { Reply, WorkerValue } from '../protocol/index.js';
 import type { Backend } from './backend.js';
@@ -24,6 +24,7 @@ import { moduleVerbs, scriptVerbs } from './modules.js';
 import type { ModuleLocation, Target } from './registration.js';
 import { moduleUrl } from './registration.js';
 import type { LimitSettings } from './settings.js';
+import { resolvePreload } from './settings.js';
 import type { LaunchOptions, RegisterOptions, RunOptions } from './verbs.js';
 import { launchWorker, registerWorker, runWorker, tryRegisterWorker } from './verbs.js';
 import { WatchedWorker } from './watchedWorker.js';
@@ -38,6 +39,15 @@ export type Activity = Omit<ActivityRow, 'reason' | 'retryAt' | 'forkedAt'> & {
   readonly retryAt: Date | null;
   readonly forkedAt: Date | null;
 };
+
+/** The spares, in `client.spares()`. `deaths`: how many died by themselves since one took a job. */
+export type Spares = Omit<SparesActivity, 'retryAt'> & { readonly retryAt: Date | null };
+
+function readSpares(reply: Reply): Spares {
+  assert(reply.type === 'spares', 'the answer is the one to this question');
+  const { spares, now } = reply;
+  return { ...spares, retryAt: spares.retryAt === null ? null : calendarAt(now)(spares.retryAt) };
+}
 
 interface ActivityPage {
   readonly rows: readonly Activity[];
@@ -194,6 +204,11 @@ export class Client {
     return rows;
   }
 
+  /** The spare processes that wait for a job, as the postmaster sees them now. */
+  spares({ signal }: SignalOption = {}): Promise<Spares> {
+    return this.#backend.ask({ type: 'spares' }, readSpares, { signal });
+  }
+
   /**
    * Every start, death and step of readiness of every worker, from this call on. Whoever reads slowly loses older
    * events, counted in `missed`. Ends with an orderly shutdown, throws `PostmasterDiedError` or the signal's reason.
@@ -225,7 +240,8 @@ export class Client {
   /** Changes limits of the running postmaster. Lowering one stops nobody. */
   reload(limits: LimitSettings, { signal }: SignalOption = {}): Promise<void> {
     // The postmaster reads the names of settings, of which its limits are one half.
-    return this.#backend.ask({ type: 'reload', limits: limits as Partial<Limits> }, () => {}, { signal });
+    const told = resolvePreload(limits) as Partial<Limits>;
+    return this.#backend.ask({ type: 'reload', limits: told }, () => {}, { signal });
   }
 
   /** Waits until the attachment is over, and says how. */

@@ -21,7 +21,7 @@ import { Client } from './client.js';
 import { cleanExecArgv, cleanNodeOptions } from './execArgv.js';
 import type { SignalOption } from './handle.js';
 import type { Logger, PostmasterSettings } from './settings.js';
-import { defineEarlyWorker } from './settings.js';
+import { defineEarlyWorker, resolvePreload } from './settings.js';
 
 /**
  * Starts a postmaster for this process and attaches to it. Disposing the client (or `close()`) takes it down, fast, and
@@ -39,7 +39,7 @@ export async function startPostmaster(
   const { logger, workers = [], ...rest } = settings;
   const told = encodeSettings({
     workerExecArgv: cleanExecArgv(process.execArgv),
-    ...rest,
+    ...resolvePreload(rest),
     logToHost: logger !== undefined,
     workers: await Promise.all(workers.map(defineEarlyWorker)),
   });

@@ -15,7 +15,7 @@
  * entered (R-API-2), stopped says why (R-API-3), and a restartable worker whose attempt failed answers (R-PM-23).
  */
 import { assert, BgworkerError } from '../base/index.js';
-import type { Phase, WorkerStatus } from '../core/index.js';
+import type { Phase, StartedFrom, WorkerStatus } from '../core/index.js';
 import { MAX_INTERVAL_MS } from '../core/index.js';
 import type { Backend } from './backend.js';
 import type { WorkerChannel } from './channel.js';
@@ -116,6 +116,15 @@ export class BackgroundWorkerHandle<Result = unknown> implements AsyncIterable<W
   get pid(): number | null {
     const status = this.#watched.told?.status;
     return status?.pid ?? status?.reason?.pid ?? null;
+  }
+
+  /**
+   * How the process of the newest attempt came to be: `{ kind: 'spare' }`, or `{ kind: 'cold', because }`, where
+   * `because` is `noSpare` (none was idle), `spareLost` (one was gone before it took the job) or what only a new process
+   * can have: `execArgv`, `nodePath`, `maxOldSpaceMb`, `env` (with `variable`). Null before the first.
+   */
+  get startedFrom(): StartedFrom | null {
+    return this.#watched.told?.status.startedFrom ?? null;
   }
 
   /** How far the attempt under way has come, as last told; null while there is no process. */

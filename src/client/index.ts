@@ -4,7 +4,7 @@
  * `index.ts` of the package shows users what of this is theirs; the rest is for the worker runtime and the CLI.
  */
 export type { WorkerChannel } from './channel.js';
-export { type Activity, Client, type CloseReason } from './client.js';
+export { type Activity, Client, type CloseReason, type Spares } from './client.js';
 export { type ConnectOptions, connect } from './connect.js';
 export { launch, register, run, tryRegister } from './defaultPostmaster.js';
 export { startPostmaster } from './embedded.js';

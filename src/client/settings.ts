@@ -7,7 +7,7 @@ import type { Argument, BackgroundWorker } from '../core/index.js';
 import type { LogLevel, WorkerValue } from '../protocol/index.js';
 import { MAX_ATTACHMENT_BYTES, serializeValue } from '../protocol/index.js';
 import type { ModuleLocation, ScriptOptions, Target, WorkerOptions } from './registration.js';
-import { defineRegistration } from './registration.js';
+import { defineRegistration, moduleUrl } from './registration.js';
 
 /** The numbers that may also be changed while it runs, by `client.reload()`. */
 export interface LimitSettings {
@@ -25,6 +25,15 @@ export interface LimitSettings {
   readonly finalWordsKeptMs?: number | undefined;
   /** With how many bytes of results in all. Default 64 MiB. */
   readonly resultBytesKept?: number | undefined;
+  /**
+   * Spare processes, booted and idle, so that a start takes about a millisecond. Default: none until the first start,
+   * then 1. A number that is given holds from the beginning.
+   */
+  readonly spareWorkers?: number | undefined;
+  /** How long spares are kept after the last start that one could have served, in ms; null for ever. Default 60 000. */
+  readonly spareIdleMs?: number | null | undefined;
+  /** Modules that each spare imports when it boots. PostgreSQL: shared_preload_libraries. */
+  readonly preload?: readonly ModuleLocation[] | undefined;
   /** How long a worker may outlive its postmaster, in milliseconds. Default 1000. */
   readonly postmasterDeathGraceMs?: number | undefined;
 }
@@ -56,6 +65,12 @@ export type WorkerSetting =
   | (WorkerOptions & { readonly worker: WorkerValue<never>; readonly arg?: unknown })
   | (WorkerOptions & { readonly module: ModuleLocation; readonly exportName?: string; readonly arg?: unknown })
   | (ScriptOptions & { readonly script: ModuleLocation });
+
+/** Modules as URLs, since the postmaster cannot know what a path is relative to. */
+export function resolvePreload<S extends LimitSettings>(settings: S): S {
+  const { preload } = settings;
+  return Array.isArray(preload) ? { ...settings, preload: preload.map((location) => moduleUrl(location)) } : settings;
+}
 
 /** A second, doubled up to a minute, give or take a fifth. */
 const DEFAULT_BACKOFF = { factor: 2, maxMs: 60_000, jitter: 0.2 } as const;

@@ -2,7 +2,7 @@
  * What users are told of a worker: the statuses and reasons of core with the instants turned into Dates, and the
  * answers that waits give. Plain data, made new each time; nothing here changes after it was handed out.
  */
-import type { Phase, StatusWord, StopCause, StopReason, WorkerStatus } from '../core/index.js';
+import type { Phase, StartedFrom, StatusWord, StopCause, StopReason, WorkerStatus } from '../core/index.js';
 
 /** PostgreSQL's four BGWH_ statuses. The first three come from the postmaster; the last one only a client can know. */
 export type HandleStatus = StatusWord | 'postmasterDied';
@@ -59,6 +59,8 @@ export interface WorkerEvent {
   readonly status: HandleStatus;
   readonly phase: Phase | null;
   readonly pid: number | null;
+  /** How the process of the newest attempt came to be; null while there is none, and before the first. */
+  readonly startedFrom: StartedFrom | null;
   readonly attempts: number;
   readonly deaths: number;
   /** Why the newest attempt that ended did; null while none has. */
@@ -117,6 +119,7 @@ export function describeEvent(handle: string, { status, at, toDate }: Told, miss
     status: status.status,
     phase: status.phase,
     pid: status.pid,
+    startedFrom: status.startedFrom,
     attempts: status.attempts,
     deaths: status.deaths,
     reason: status.reason === null ? null : describeReason(status.reason, toDate),
@@ -136,6 +139,7 @@ export function describePostmasterDeath(handle: string, last: WorkerStatus | nul
     status: 'postmasterDied',
     phase: null,
     pid: null,
+    startedFrom: last?.startedFrom ?? null,
     attempts: last?.attempts ?? 0,
     deaths: last?.deaths ?? 0,
     reason: null,

@@ -12,6 +12,8 @@ import type { ActivityRow, StatusWord, WorkerStatus } from './workerStatus.js';
 export function statusOf(tenant: Tenant): WorkerStatus {
   const { run } = tenant;
   const up = run.state === 'up' ? run : null;
+  // A spare that has not taken the job is not its process yet.
+  const hasProcess = up !== null && up.phase !== null;
   const word = statusWord(tenant);
   return {
     slot: tenant.slot,
@@ -20,7 +22,8 @@ export function statusOf(tenant: Tenant): WorkerStatus {
     sequence: tenant.sequence,
     status: word,
     phase: up?.phase ?? null,
-    pid: up?.pid ?? null,
+    pid: hasProcess ? up.pid : null,
+    startedFrom: tenant.run.state === 'starting' || (up !== null && !hasProcess) ? null : tenant.startedFrom,
     attempts: tenant.attempts,
     deaths: tenant.deaths,
     reason: tenant.reason,
@@ -65,6 +68,7 @@ function forgotten(key: WorkerKey): WorkerStatus {
     status: 'stopped',
     phase: null,
     pid: null,
+    startedFrom: null,
     attempts: 0,
     deaths: 0,
     reason: {
@@ -95,7 +99,8 @@ export function* activityOf(state: State | Draft, at: number, from = 0): Generat
 
 function activityRow(tenant: Tenant, at: number): ActivityRow {
   const { worker, run } = tenant;
-  const { slot, generation, name, status, phase, pid, attempts, deaths, reason, retryAt } = statusOf(tenant);
+  const { slot, generation, name, status, phase, pid, startedFrom, attempts, deaths, reason, retryAt } =
+    statusOf(tenant);
   return {
     slot,
     generation,
@@ -108,6 +113,7 @@ function activityRow(tenant: Tenant, at: number): ActivityRow {
     phase,
     state: describeRun(run, at),
     pid,
+    startedFrom,
     attempts,
     deaths,
     reason,
@@ -130,7 +136,7 @@ function describeRun(run: Run, at: number): string {
       if (run.startAt === null) return 'waiting for its crash group';
       return `restarting in ${(Math.max(0, run.startAt - at) / 1000).toFixed(1)} s`;
     case 'up':
-      if (run.stop === null) return run.phase;
+      if (run.stop === null) return run.phase ?? 'starting';
       return run.stop.killed ? 'being killed' : `stopping (${run.stop.cause.why})`;
   }
 }

@@ -30,7 +30,13 @@ export type Effect =
     } & WorkerKey)
   /** A real SIGUSR1 for a process that is not Node (D12). */
   | { readonly type: 'signalNotifyPid'; readonly notifyPid: number }
+  /** Make a process for it. */
   | (AttemptKey & { readonly type: 'startWorker'; readonly worker: BackgroundWorker })
+  /** This spare is to be its process. */
+  | (AttemptKey & { readonly type: 'giveJob'; readonly worker: BackgroundWorker; readonly spare: number })
+  | { readonly type: 'startSpare'; readonly spare: number; readonly preload: readonly string[] }
+  /** SIGKILL: it has done nothing for anybody. */
+  | { readonly type: 'endSpare'; readonly spare: number }
   /** Tell it why, then SIGTERM. */
   | (AttemptKey & { readonly type: 'askToStop'; readonly pid: number; readonly order: StopOrder })
   /** SIGKILL to the whole process group. */

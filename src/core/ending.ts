@@ -62,7 +62,8 @@ function setLastWords(draft: Draft, { lastWords, forgotten }: Kept): void {
   for (const key of forgotten) draft.registrations = draft.registrations.delete(key);
 }
 
-function lastWordFor({ slot, generation, worker, sequence, attempts, deaths, reason, result }: Tenant): WorkerStatus {
+function lastWordFor(tenant: Tenant): WorkerStatus {
+  const { slot, generation, worker, sequence, startedFrom, attempts, deaths, reason, result } = tenant;
   assert(reason !== null, 'a worker that ends has a reason');
   return {
     slot,
@@ -72,6 +73,7 @@ function lastWordFor({ slot, generation, worker, sequence, attempts, deaths, rea
     status: 'stopped',
     phase: null,
     pid: null,
+    startedFrom,
     attempts,
     deaths,
     reason,

@@ -99,8 +99,12 @@ export type Saying =
   | { readonly word: 'exiting'; readonly code: number };
 
 export type PostmasterEvent =
-  /** The first event of a life: the workers named by the settings. */
-  | { readonly type: 'postmasterStarted'; readonly workers: readonly BackgroundWorker[] }
+  /** The first event of a life: the workers named by the settings, and whether spares are wanted before any start. */
+  | {
+      readonly type: 'postmasterStarted';
+      readonly workers: readonly BackgroundWorker[];
+      readonly spares: boolean;
+    }
   | { readonly type: 'clockAdvanced' }
   | { readonly type: 'limitsReloaded'; readonly limits: Limits }
   | {
@@ -110,5 +114,14 @@ export type PostmasterEvent =
       readonly graceMs: number | null;
     };
 
-export type Event = { readonly at: number } & (ClientEvent | WorkerEvent | PostmasterEvent);
+/** About spares that have no job; what happens to one that was given a job is a fact about that attempt. */
+export type SpareEvent =
+  | { readonly type: 'spareForked'; readonly spare: number; readonly pid: number }
+  | { readonly type: 'spareIdle'; readonly spare: number }
+  /** The process is gone, or there never was one. */
+  | { readonly type: 'spareExited'; readonly spare: number }
+  /** A file that spares had preloaded has changed. */
+  | { readonly type: 'sparesStale' };
+
+export type Event = { readonly at: number } & (ClientEvent | WorkerEvent | SpareEvent | PostmasterEvent);
 export type EventType = Event['type'];

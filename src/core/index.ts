@@ -32,6 +32,7 @@ export { checkState } from './invariants.js';
 export { type ClassLimit, defaultLimits, type Limits } from './limits.js';
 export type { Refusal, RefusalCode } from './refusal.js';
 export { nextWakeupAt } from './schedule.js';
+export { sparesActivity } from './spares.js';
 export { type State, type Tenant, tenantOf, tenants } from './state.js';
 export type { Circumstances, Phase, ShutdownMode, StopCause, StopKind, StopReason } from './stopReason.js';
 export { initialState, type Transition, transition } from './transition.js';
@@ -43,4 +44,12 @@ export {
   type WorkerHandle,
   type WorkerKey,
 } from './workerHandle.js';
-export type { ActivityRow, StatusWord, WorkerResult, WorkerStatus } from './workerStatus.js';
+export type {
+  ActivityRow,
+  ColdCause,
+  SparesActivity,
+  StartedFrom,
+  StatusWord,
+  WorkerResult,
+  WorkerStatus,
+} from './workerStatus.js';

@@ -6,7 +6,7 @@
 import { assert } from '../base/index.js';
 import { isAwaitingCrashGroup, isGroupGoingDown } from './startCondition.js';
 import type { Slot, State, Stop, Tenant } from './state.js';
-import { dueAtOf, tenantOf, tenants } from './state.js';
+import { dueAtOf, isLaunching, tenantOf, tenants } from './state.js';
 import { isLeaving } from './stopping.js';
 import { formatKey } from './workerHandle.js';
 import type { WorkerIndex } from './workerIndex.js';
@@ -41,6 +41,7 @@ export function checkState(state: State): void {
   checkClients(state);
   checkLastWords(state);
   checkStart(state);
+  checkSpares(state);
 }
 
 function checkSlot(state: State, index: number, slot: Slot): void {
@@ -126,6 +127,21 @@ function checkLastWords(state: State): void {
   assert(bytes === state.lastWords.resultBytes, 'the bytes of results are counted right');
   for (const tenant of tenants(state)) if (tenant.registrationKey !== null) registrations += 1;
   assert(registrations === state.registrations.size, 'a registration is kept as long as its worker or its last word');
+}
+
+function checkSpares(state: State): void {
+  const { pool, next, wantedUntil, notBefore } = state.spares;
+  assert(!Number.isNaN(wantedUntil) && !Number.isNaN(notBefore), 'spares have their times');
+  const launching = [...tenants(state)].filter(({ run }) => isLaunching(run));
+  assert(launching.length === state.slots.launching, 'the tree counts those that are being launched');
+  const boots = pool.filter(({ state: word }) => word === 'starting' || word === 'booting');
+  assert(boots.length <= 1, 'one spare boots at a time');
+  const busy = new Set([...tenants(state)].map(({ run }) => (run.state === 'up' ? run.pid : null)));
+  for (const [at, { spare, pid, state: word }] of pool.entries()) {
+    assert(spare < next && (at === 0 || (pool[at - 1]?.spare ?? 0) < spare), 'no two spares have a number');
+    assert(word === 'starting' || word === 'leaving' || pid !== null, 'a spare that is there has a process');
+    assert(pid === null || !busy.has(pid), 'no process of a worker is a spare');
+  }
 }
 
 /** Nobody waits for what will not come. */

@@ -5,13 +5,15 @@
  * Model: do_start_bgworker and CleanupBackgroundWorker in postmaster.c.
  */
 import { assert, unreachable } from '../base/index.js';
+import type { BackgroundWorker } from './backgroundWorker.js';
 import { statusOf } from './describe.js';
 import { endWorker } from './ending.js';
-import type { ExitFacts, WorkerEvent } from './event.js';
+import type { AttemptKey, ExitFacts, WorkerEvent } from './event.js';
 import type { Judgement } from './exitJudgement.js';
 import { judgeExit } from './exitJudgement.js';
 import { publish, tellProgress } from './notification.js';
 import { decideFate } from './restartPolicy.js';
+import { spareServed, takeSpare } from './spares.js';
 import { awaitCrashGroup, isGroupGoingDown, membersOf, settleCrashGroup, settleEarly } from './startCondition.js';
 import type { Draft, Run, Stop, Tenant, Up } from './state.js';
 import { changeTenant, changeUp, putTenant, tenantOf } from './state.js';
@@ -28,8 +30,17 @@ export function startWorker(draft: Draft, tenant: Tenant): void {
   const { slot, generation, worker } = tenant;
   if (worker.crashGroup !== null && isGroupGoingDown(draft, worker.crashGroup)) return awaitCrashGroup(draft, tenant);
   const attempt = tenant.attempts + 1;
-  const run: Run = { state: 'starting', stop: null };
-  putTenant(draft, changeTenant(tenant, { attempts: attempt, progress: null, run }));
+  const { spare, from } = takeSpare(draft, worker);
+  const next = changeTenant(tenant, { attempts: attempt, progress: null, startedFrom: from });
+  if (spare === null) return startCold(draft, next);
+  assert(spare.pid !== null, 'a spare that is idle has a process');
+  putTenant(draft, changeTenant(next, { run: newProcess(draft, worker, spare.pid, null) }));
+  draft.effects.push({ type: 'giveJob', slot, generation, attempt, worker, spare: spare.spare });
+}
+
+function startCold(draft: Draft, tenant: Tenant): void {
+  const { slot, generation, worker, attempts: attempt } = tenant;
+  putTenant(draft, changeTenant(tenant, { run: { state: 'starting', stop: null } }));
   draft.effects.push({ type: 'startWorker', slot, generation, attempt, worker });
 }
 
@@ -41,9 +52,11 @@ export function applyWorkerEvent(draft: Draft, event: WorkerEvent): void {
     return;
   }
   if (event.type === 'spawnFailed') {
-    if (tenant.run.state === 'starting') {
+    if (tenant.run.state === 'starting' || isAwaitingSpare(tenant.run)) {
       const cause: StopCause = { kind: 'spawnFailed', errno: event.errno, what: event.what };
-      attemptEnded(draft, tenant, { cause, verdict: 'failure' }, null, event.jitter);
+      // There was no process for it, whatever the spare was that could not become one.
+      const starting = changeTenant(tenant, { run: { state: 'starting', stop: tenant.run.stop } });
+      attemptEnded(draft, starting, { cause, verdict: 'failure' }, null, event.jitter);
     }
     return;
   }
@@ -72,9 +85,12 @@ function applyProcessFact(
     }
     case 'workerSaid':
       // The first word is the cause; what follows (an exit after an error) is its consequence.
-      if (run.saying !== null) return;
+      if (run.saying !== null || run.phase === null) return;
       return putTenant(draft, changeTenant(tenant, { run: changeUp(run, { saying: event.saying }) }));
     case 'workerExited':
+      if (run.phase === null && run.stop === null) {
+        return startCold(draft, changeTenant(tenant, { startedFrom: { kind: 'cold', because: 'spareLost' } }));
+      }
       return attemptEnded(
         draft,
         tenant,
@@ -83,7 +99,8 @@ function applyProcessFact(
         event.jitter,
       );
     case 'channelLost':
-      // Nothing more can be known of it, so it may not go on.
+      // Nothing more can be known of it, so it may not go on. Before it has taken the job, it is only a spare.
+      if (run.phase === null) return void draft.effects.push({ type: 'killWorker', ...keyOf(tenant), pid: run.pid });
       return stopWorker(draft, tenant, { why: 'lostConnection' }, 0, 'asPolicySays');
     case 'memoryMeasured': {
       const limit = tenant.worker.resourceLimits.maxRssBytes;
@@ -95,12 +112,20 @@ function applyProcessFact(
   }
 }
 
-function workerForked(draft: Draft, tenant: Tenant, pid: number): void {
-  const { worker } = tenant;
-  const run: Up = {
+function keyOf({ slot, generation, attempts: attempt }: Tenant): AttemptKey {
+  return { slot, generation, attempt };
+}
+
+/** A spare was given the job and has not taken it: nothing that it does is this worker's doing. */
+function isAwaitingSpare(run: Run): run is Up {
+  return run.state === 'up' && run.phase === null;
+}
+
+function newProcess(draft: Draft, worker: BackgroundWorker, pid: number, phase: 'forked' | null): Up {
+  return {
     state: 'up',
     pid,
-    phase: 'forked',
+    phase,
     forkedAt: draft.at,
     enteredAt: null,
     saying: null,
@@ -108,13 +133,17 @@ function workerForked(draft: Draft, tenant: Tenant, pid: number): void {
     limitAt: worker.maxRunMs === null ? Number.POSITIVE_INFINITY : draft.at + worker.maxRunMs,
     measureAt: worker.resourceLimits.maxRssBytes === null ? Number.POSITIVE_INFINITY : draft.at + MEASURE_EVERY_MS,
   };
+}
+
+function workerForked(draft: Draft, tenant: Tenant, pid: number): void {
+  const run = newProcess(draft, tenant.worker, pid, 'forked');
   const published = publish(draft, tenant, run);
   // It was asked to stop before there was anybody to ask.
   const stop = tenant.run.state === 'starting' ? tenant.run.stop : null;
   if (stop !== null) applyStop(draft, published, run, stop);
 }
 
-const PHASES: readonly Phase[] = ['forked', 'runtime', 'loading', 'running', 'ready'];
+const PHASES: readonly (Phase | null)[] = [null, 'forked', 'runtime', 'loading', 'running', 'ready'];
 
 /**
  * Phases only go forward. That Node is up in it is nothing to tell anybody; that its module loads is, since a module
@@ -123,7 +152,11 @@ const PHASES: readonly Phase[] = ['forked', 'runtime', 'loading', 'running', 're
 function reachPhase(draft: Draft, tenant: Tenant, run: Up, phase: Phase): void {
   if (PHASES.indexOf(phase) <= PHASES.indexOf(run.phase)) return;
   if (phase === 'runtime') return putTenant(draft, changeTenant(tenant, { run: changeUp(run, { phase }) }));
-  if (phase === 'loading') return void publish(draft, tenant, changeUp(run, { phase }));
+  if (phase === 'loading') {
+    if (run.phase === null) spareServed(draft);
+    publish(draft, tenant, changeUp(run, { phase }));
+    return;
+  }
   const enteredAt = run.enteredAt ?? draft.at;
   publish(draft, tenant, changeUp(run, { phase, enteredAt }));
   if (phase === 'ready' || tenant.worker.readiness === 'implicit') settleEarly(draft, tenant);

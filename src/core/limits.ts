@@ -25,6 +25,11 @@ export interface Limits {
   readonly finalWordsKept: number;
   readonly finalWordsKeptMs: number;
   readonly resultBytesKept: number;
+  /** How many spare processes are kept ready, and how long after the last start that one could have served. */
+  readonly spareWorkers: number;
+  readonly spareIdleMs: number;
+  /** Modules that each spare imports when it boots, as file URLs. */
+  readonly preload: readonly string[];
   /** How long a worker that outlived its postmaster's host may go on. */
   readonly postmasterDeathGraceMs: number;
 }
@@ -45,6 +50,9 @@ export function defaultLimits(maxWorkerProcesses: number): Limits {
     finalWordsKept: 1_000,
     finalWordsKeptMs: 3_600_000,
     resultBytesKept: 64 * 1024 * 1024,
+    spareWorkers: 0,
+    spareIdleMs: 60_000,
+    preload: [],
     postmasterDeathGraceMs: 1_000,
   };
 }

@@ -149,6 +149,7 @@ function moveIn(
     watchers: registrant === null ? [] : [registrant],
     sequence: 0,
     attempts: 0,
+    startedFrom: null,
     deaths: 0,
     reason: null,
     result: null,

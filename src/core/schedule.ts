@@ -9,13 +9,14 @@
  */
 import { assert } from '../base/index.js';
 import { MEASURE_EVERY_MS, startWorker } from './lifecycle.js';
+import { sparesDueAt } from './spares.js';
 import type { Draft, State, Tenant, Up } from './state.js';
 import { changeTenant, changeUp, putTenant } from './state.js';
 import { applyStop, stopWorker } from './stopping.js';
 
 /** A monotonic instant; Infinity when nothing will happen by the clock alone. */
 export function nextWakeupAt(state: State): number {
-  return state.slots.dueAt;
+  return Math.min(state.slots.dueAt, sparesDueAt(state));
 }
 
 export function runDue(draft: Draft): void {

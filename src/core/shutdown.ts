@@ -45,9 +45,9 @@ export function stopEverything(draft: Draft, mode: ShutdownMode, graceMs: number
   }
 }
 
-/** When nothing is left, the postmaster may end. */
+/** When nothing is left, no spare either, the postmaster may end. */
 export function exitWhenEmpty(draft: Draft): void {
-  if (draft.shutdown.state !== 'stopping' || draft.slots.used > 0) return;
+  if (draft.shutdown.state !== 'stopping' || draft.slots.used > 0 || draft.spares.pool.length > 0) return;
   draft.shutdown = { state: 'exited' };
   draft.effects.push({ type: 'exit' });
 }

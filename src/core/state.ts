@@ -14,10 +14,11 @@ import type { LastWords } from './lastWords.js';
 import type { Limits } from './limits.js';
 import type { PersistentMap } from './persistentMap.js';
 import type { SlotSummary, SlotTree } from './slotTree.js';
+import type { Spares } from './spares.js';
 import type { Phase, ShutdownMode, StopReason } from './stopReason.js';
 import type { WorkerKey } from './workerHandle.js';
 import type { WorkerIndex } from './workerIndex.js';
-import type { WorkerResult } from './workerStatus.js';
+import type { StartedFrom, WorkerResult } from './workerStatus.js';
 
 export interface State {
   readonly epoch: string;
@@ -40,6 +41,7 @@ export interface State {
   /** Workers that must be up before those with startTime afterEarly are started. */
   readonly early: readonly WorkerKey[];
   readonly lastWords: LastWords;
+  readonly spares: Spares;
   readonly shutdown: Shutdown;
 }
 
@@ -84,6 +86,8 @@ export interface Tenant extends WorkerKey {
   readonly watchers: readonly ClientId[];
   readonly sequence: number;
   readonly attempts: number;
+  /** How the newest of them is being, or was, provided with a process. */
+  readonly startedFrom: StartedFrom | null;
   readonly deaths: number;
   readonly reason: StopReason | null;
   readonly result: WorkerResult | null;
@@ -116,7 +120,9 @@ export type StartCondition =
 export interface Up {
   readonly state: 'up';
   readonly pid: number;
-  readonly phase: Phase;
+  /** Null while a spare was given the job and has not taken it. */
+  readonly phase: Phase | null;
+  /** When it was forked, or given the job. */
   readonly forkedAt: number;
   readonly enteredAt: number | null;
   /** The first thing it said of its own end; later words do not change it. */
@@ -176,6 +182,7 @@ export function openDraft(state: State, at: number): Draft {
     successors: state.successors,
     early: state.early,
     lastWords: state.lastWords,
+    spares: state.spares,
     shutdown: state.shutdown,
     at,
     effects: [],
@@ -198,6 +205,7 @@ export function sealDraft(draft: Draft): State {
     successors: draft.successors,
     early: draft.early,
     lastWords: draft.lastWords,
+    spares: draft.spares,
     shutdown: draft.shutdown,
   };
 }
@@ -214,6 +222,7 @@ export function putTenant(draft: Draft, tenant: Tenant): void {
     generation: tenant.generation,
     tenant,
     used: true,
+    launching: isLaunching(tenant.run),
     dueAt: dueAtOf(tenant),
   });
   touch(draft, tenant.slot);
@@ -224,6 +233,7 @@ export function freeSlot(draft: Draft, tenant: Tenant): void {
     generation: tenant.generation,
     tenant: null,
     used: false,
+    launching: false,
     dueAt: Number.POSITIVE_INFINITY,
   });
   touch(draft, tenant.slot);
@@ -242,6 +252,7 @@ export function changeTenant(tenant: Tenant, changes: Partial<Omit<Tenant, Fixed
     watchers: changes.watchers ?? tenant.watchers,
     sequence: changes.sequence ?? tenant.sequence,
     attempts: changes.attempts ?? tenant.attempts,
+    startedFrom: changes.startedFrom ?? tenant.startedFrom,
     deaths: changes.deaths ?? tenant.deaths,
     reason: changes.reason ?? tenant.reason,
     result: changes.result ?? tenant.result,
@@ -272,6 +283,12 @@ export function changeUp(
 
 function touch({ touched }: Draft, slot: number): void {
   if (touched.at(-1) !== slot) touched.push(slot);
+}
+
+/** It was ordered to start, and its function has not been entered yet. */
+export function isLaunching(run: Run): boolean {
+  if (run.state === 'starting') return true;
+  return run.state === 'up' && run.enteredAt === null;
 }
 
 /** When something must be done for this worker by the clock alone; Infinity when only an event can change it. */

@@ -30,6 +30,7 @@ import { registerEarly, requestRegistration, serveWaiting, withdrawRegistration 
 import { runDue } from './schedule.js';
 import { exitWhenEmpty } from './shutdown.js';
 import { SlotTree } from './slotTree.js';
+import { applySpareEvent, keepSpares, NO_SPARES, replaceSpares, wantSpares } from './spares.js';
 import type { Draft, State } from './state.js';
 import { openDraft, sealDraft } from './state.js';
 
@@ -53,6 +54,7 @@ export function initialState(epoch: string, limits: Limits): State {
     successors: PersistentMap.empty(),
     early: [],
     lastWords: NO_LAST_WORDS,
+    spares: NO_SPARES,
     shutdown: { state: 'none' },
   };
 }
@@ -64,6 +66,7 @@ export function transition(state: State, event: Event): Transition {
     applyEvent(draft, event);
   if (draft.usedByClass !== state.usedByClass || draft.limits !== state.limits) serveWaiting(draft);
   if (draft.shutdown.state !== 'exited') runDue(draft);
+  keepSpares(draft);
   exitWhenEmpty(draft);
   const next = sealDraft(draft);
   checkTouched(next, draft.touched);
@@ -74,10 +77,15 @@ function applyEvent(draft: Draft, event: Event): void {
   switch (event.type) {
     case 'postmasterStarted':
       // Who was told to shut down before it had begun does not begin.
-      return draft.shutdown.state === 'none' ? registerEarly(draft, event.workers) : undefined;
+      if (draft.shutdown.state !== 'none') return;
+      if (event.spares) wantSpares(draft);
+      return registerEarly(draft, event.workers);
     case 'clockAdvanced':
       return;
     case 'limitsReloaded':
+      // What was preloaded once may have changed as well; and whoever sets a number of spares wants them.
+      if (draft.limits.preload.length > 0 || event.limits.preload.length > 0) replaceSpares(draft);
+      if (draft.limits.spareWorkers < event.limits.spareWorkers) wantSpares(draft);
       draft.limits = event.limits;
       return forgetLastWords(draft);
     case 'shutdownRequested':
@@ -110,6 +118,7 @@ function applyEvent(draft: Draft, event: Event): void {
     case 'terminationRequested':
       return terminate(draft, event);
     case 'restartRequested':
+      if (draft.limits.preload.length > 0) replaceSpares(draft);
       return restart(draft, event);
     case 'workerForked':
     case 'spawnFailed':
@@ -123,6 +132,11 @@ function applyEvent(draft: Draft, event: Event): void {
     case 'channelLost':
     case 'memoryMeasured':
       return applyWorkerEvent(draft, event);
+    case 'spareForked':
+    case 'spareIdle':
+    case 'spareExited':
+    case 'sparesStale':
+      return applySpareEvent(draft, event);
     default:
       unreachable(event);
   }

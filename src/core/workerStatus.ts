@@ -32,6 +32,8 @@ export interface WorkerStatus extends WorkerKey {
   /** How far the attempt under way has come; null while there is no process. */
   readonly phase: Phase | null;
   readonly pid: number | null;
+  /** How the process of the newest attempt came to be; null before the first. */
+  readonly startedFrom: StartedFrom | null;
   /** Attempts to start it so far, the one under way included. */
   readonly attempts: number;
   /** Ends of attempts so far, failed starts included. */
@@ -68,10 +70,23 @@ export interface ActivityRow extends WorkerKey {
   /** In words: what it is doing or waiting for, for example `running` or `restarting in 2.0 s`. */
   readonly state: string;
   readonly pid: number | null;
+  readonly startedFrom: StartedFrom | null;
   readonly attempts: number;
   readonly deaths: number;
   readonly reason: StopReason | null;
   readonly retryAt: number | null;
   readonly forkedAt: number | null;
   readonly progress: { readonly done: number; readonly total: number | null } | null;
+}
+
+/** The spares, for people. */
+export interface SparesActivity {
+  /** How many there should be now. */
+  readonly wanted: number;
+  readonly idle: number;
+  readonly booting: number;
+  /** Spares that died by themselves since one took a job: something is wrong with making them. */
+  readonly deaths: number;
+  /** When the next one is tried after such a death, on the postmaster's monotonic clock; null when none died. */
+  readonly retryAt: number | null;
 }

@@ -1,19 +1,21 @@
 /**
- * The processes of the workers: starts them, signals them, and turns what they do into events. Which attempt a fact
- * belongs to is fixed when the process is made, so nothing that arrives late can be taken for news of another one.
+ * The processes of the workers: starts them, or gives a spare the job, signals them, and turns what they do into
+ * events. Which attempt a fact belongs to is fixed when the process gets its job, so nothing that arrives late can be taken for news of another one.
  */
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { unreachable } from '../base/index.js';
-import type { AttemptKey, BackgroundWorker, Event, StopOrder, WorkerKey } from '../core/index.js';
+import type { AttemptKey, BackgroundWorker, Event, ExitFacts, StopOrder, WorkerKey } from '../core/index.js';
 import { formatHandle, formatKey } from '../core/index.js';
-import type { ChannelMessage, OrderMessage, WorkerMessage } from '../protocol/index.js';
+import type { ChannelMessage, OrderMessage, SpareRefusal, WorkerMessage } from '../protocol/index.js';
 import type { Guardian } from './guardian.js';
 import type { Log } from './log.js';
 import type { Forwarding } from './output.js';
 import type { Settings } from './settings.js';
+import { Spares } from './spares.js';
+import type { ProcessPlace, WorkerListener } from './workerProcess.js';
 import { WorkerProcess } from './workerProcess.js';
 
 /** An event without its time: that is added when it is dispatched. */
@@ -39,11 +41,24 @@ const MAIN_PATH = fileURLToPath(new URL('../worker/main.js', import.meta.url));
 
 export class Launcher {
   readonly #options: LauncherOptions;
+  readonly #place: ProcessPlace;
+  readonly #spares: Spares;
   /** By worker: one attempt at a time has a process. */
   readonly #processes = new Map<string, WorkerProcess>();
 
   constructor(options: LauncherOptions) {
     this.#options = options;
+    const { epoch, directory, settings, guardian, log, dispatch } = options;
+    this.#place = {
+      epoch,
+      directory,
+      mainPath: MAIN_PATH,
+      nodePath: settings.nodePath,
+      execArgv: settings.workerExecArgv,
+      stdin: settings.workerStdin,
+    };
+    const forwarding = (): Forwarding => this.#forwarding(null, 'spare');
+    this.#spares = new Spares({ place: this.#place, guardian, log, forwarding, dispatch });
     for (const folder of ['args', 'reports']) {
       mkdirSync(join(options.directory, folder), { recursive: true, mode: 0o700 });
     }
@@ -53,54 +68,58 @@ export class Launcher {
     return this.#processes.size;
   }
 
-  start(attempt: AttemptKey, worker: BackgroundWorker): void {
-    const { settings, epoch, directory, guardian, dispatch } = this.#options;
-    const { slot, generation } = attempt;
-    const key = { slot, generation, attempt: attempt.attempt };
-    let pid = 0;
-    const running = new WorkerProcess(
-      key,
-      worker,
-      {
-        epoch,
-        directory,
-        mainPath: MAIN_PATH,
-        nodePath: settings.nodePath,
-        execArgv: settings.workerExecArgv,
-        stdin: settings.workerStdin,
+  start({ slot, generation, attempt }: AttemptKey, worker: BackgroundWorker): void {
+    const key = { slot, generation, attempt };
+    const running = new WorkerProcess(this.#place, {
+      ...this.#listenTo(key, worker),
+      forked: (pid) => {
+        this.#options.guardian.add(pid);
+        this.#options.dispatch({ type: 'workerForked', ...key, pid });
+        running.giveJob(key, worker);
       },
-      {
-        forked: (forkedPid) => {
-          pid = forkedPid;
-          guardian.add(pid);
-          dispatch({ type: 'workerForked', ...key, pid });
-          running.giveJob();
-        },
-        spawnFailed: (errno, what) => {
-          this.#processes.delete(formatKey(key));
-          dispatch({ type: 'spawnFailed', ...key, errno, what, jitter: this.#options.chance() });
-        },
-        heard: (message, attachments) => this.#hear(key, worker, pid, message, attachments),
-        said: (saying) => dispatch({ type: 'workerSaid', ...key, saying }),
-        babbled: (error) => {
-          this.#options.log.say('error', 'a worker says what is no message', {
-            worker: worker.name,
-            pid,
-            err: error.message,
-          });
-          dispatch({ type: 'channelLost', ...key });
-        },
-        channelLost: () => dispatch({ type: 'channelLost', ...key }),
-        exited: (facts) => {
-          this.#processes.delete(formatKey(key));
-          guardian.delete(pid);
-          this.#options.exited(key);
-          dispatch({ type: 'workerExited', ...key, ...facts, jitter: this.#options.chance() });
-        },
-      },
-    );
+    });
     this.#processes.set(formatKey(key), running);
-    running.start(this.#forwarding(worker));
+    running.start({ kind: 'worker', worker }, this.#forwarding(worker.output, worker.name));
+  }
+
+  startSpare(spare: number, preload: readonly string[]): void {
+    this.#spares.start(spare, preload);
+  }
+
+  endSpare(spare: number): void {
+    this.#spares.end(spare);
+  }
+
+  /** Until it takes the job, nothing that the process does is the worker's doing. */
+  giveJob({ slot, generation, attempt }: AttemptKey, worker: BackgroundWorker, spare: number): void {
+    const key = { slot, generation, attempt };
+    const running = this.#spares.take(spare);
+    if (running === undefined)
+      return this.#spareLost(key, { code: null, signal: null, output: '', outOfMemory: false });
+    this.#processes.set(formatKey(key), running);
+    const listener = this.#listenTo(key, worker);
+    let hasTaken = false;
+    let refused: SpareRefusal | null = null;
+    running.become(
+      {
+        ...listener,
+        heard: (message, attachments) => {
+          if (message.type === 'refused') {
+            refused = message.because;
+            return running.kill();
+          }
+          if (message.type === 'loading') hasTaken = true;
+          if (hasTaken) listener.heard(message, attachments);
+        },
+        said: (saying) => {
+          if (hasTaken) listener.said(saying);
+        },
+        exited: (facts) =>
+          hasTaken ? listener.exited(facts) : this.#notTaken(key, worker, running.pid, refused, facts),
+      },
+      this.#forwarding(worker.output, worker.name),
+    );
+    running.giveJob(key, worker);
   }
 
   /** The message first: when the signal comes, the worker already knows who sent it and why. */
@@ -128,14 +147,75 @@ export class Launcher {
     rmSync(join(this.#options.directory, 'args', worker.mainArg.file), { force: true });
   }
 
+  #listenTo(key: AttemptKey, worker: BackgroundWorker): WorkerListener {
+    const { dispatch, log, guardian } = this.#options;
+    return {
+      forked: () => {},
+      spawnFailed: (errno, what) => {
+        this.#processes.delete(formatKey(key));
+        dispatch({ type: 'spawnFailed', ...key, errno, what, jitter: this.#options.chance() });
+      },
+      heard: (message, attachments) => this.#hear(key, worker, message, attachments),
+      said: (saying) => dispatch({ type: 'workerSaid', ...key, saying }),
+      babbled: (error) => {
+        log.say('error', 'a worker says what is no message', { ...this.#whoIs(key, worker), err: error.message });
+        dispatch({ type: 'channelLost', ...key });
+      },
+      channelLost: () => dispatch({ type: 'channelLost', ...key }),
+      exited: (facts) => {
+        const running = this.#processes.get(formatKey(key));
+        this.#processes.delete(formatKey(key));
+        if (running?.pid !== undefined) guardian.delete(running.pid);
+        this.#options.exited(key);
+        dispatch({ type: 'workerExited', ...key, ...facts, jitter: this.#options.chance() });
+      },
+    };
+  }
+
+  /** A spare that was given the job is gone, and has done nothing of it. */
+  #notTaken(
+    key: AttemptKey,
+    worker: BackgroundWorker,
+    pid: number | undefined,
+    refused: SpareRefusal | null,
+    facts: ExitFacts,
+  ): void {
+    const { dispatch, log, guardian } = this.#options;
+    this.#processes.delete(formatKey(key));
+    if (pid !== undefined) guardian.delete(pid);
+    if (refused?.why === 'system') {
+      const { errno, what } = refused;
+      this.#options.exited(key);
+      return dispatch({ type: 'spawnFailed', ...key, errno, what, jitter: this.#options.chance() });
+    }
+    if (refused?.why === 'stale') {
+      log.say('info', 'a preloaded file has changed; all spares are replaced', { file: refused.file });
+      dispatch({ type: 'sparesStale' });
+    } else {
+      const how = facts.signal ?? `exit ${facts.code}`;
+      log.say('warn', 'a spare died before it took its job; a new process does it', { worker: worker.name, pid, how });
+    }
+    this.#spareLost(key, facts);
+  }
+
+  #spareLost(key: AttemptKey, facts: ExitFacts): void {
+    this.#options.dispatch({ type: 'workerExited', ...key, ...facts, jitter: this.#options.chance() });
+    // Either a process is being made for it by now, or that was the end of it.
+    if (!this.#processes.has(formatKey(key))) this.#options.exited(key);
+  }
+
+  #whoIs(key: AttemptKey, worker: BackgroundWorker): object {
+    const { pid } = this.#processes.get(formatKey(key)) ?? {};
+    return { worker: worker.name, handle: formatHandle({ epoch: this.#options.epoch, ...key }), workerPid: pid };
+  }
+
   #hear(
     key: AttemptKey,
     worker: BackgroundWorker,
-    pid: number,
     message: Exclude<WorkerMessage, { type: 'said' }>,
     attachments: readonly Uint8Array[],
   ): void {
-    const { dispatch, log, epoch } = this.#options;
+    const { dispatch, log } = this.#options;
     switch (message.type) {
       case 'hello':
         return dispatch({ type: 'runtimeUp', ...key });
@@ -151,10 +231,8 @@ export class Launcher {
         return dispatch({ type: 'readyReported', ...key });
       case 'progress':
         return dispatch({ type: 'progressReported', ...key, done: message.done, total: message.total });
-      case 'log': {
-        const who = { worker: worker.name, handle: formatHandle({ epoch, ...key }), workerPid: pid };
-        return log.pass(message.level, message.message, { ...message.fields, ...who });
-      }
+      case 'log':
+        return log.pass(message.level, message.message, { ...message.fields, ...this.#whoIs(key, worker) });
       case 'channelData':
       case 'channelCredit':
       case 'channelEnd':
@@ -164,22 +242,21 @@ export class Launcher {
     }
   }
 
-  #forwarding(worker: BackgroundWorker): Forwarding {
+  #forwarding(own: BackgroundWorker['output'], name: string): Forwarding {
     const { settings, log, sinks } = this.#options;
     const { stdout, stderr } = sinks;
-    const output = worker.output ?? settings.output;
+    const output = own ?? settings.output;
     switch (output) {
       case 'ignore':
         return { output };
       case 'raw':
         return { output, stdout, stderr };
       case 'inherit':
-        return { output, name: worker.name, stdout, stderr };
+        return { output, name, stdout, stderr };
       case 'log':
         return {
           output,
-          onLine: (stream, line) =>
-            log.pass(stream === 'stderr' ? 'warn' : 'info', line, { worker: worker.name, stream }),
+          onLine: (stream, line) => log.pass(stream === 'stderr' ? 'warn' : 'info', line, { worker: name, stream }),
         };
       default:
         unreachable(output);

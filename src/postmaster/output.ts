@@ -63,7 +63,7 @@ const turnLimit = 64;
 
 export class WorkerOutput {
   readonly #readers: readonly StreamReader[];
-  readonly #kept = new KeptEnd();
+  #kept = new KeptEnd();
   readonly #budgetBytes: number;
   /** What stands against reading: a budget that is used up, sinks that are full. */
   readonly #obstacles = new Set<'budget' | Writable>();
@@ -82,6 +82,15 @@ export class WorkerOutput {
   /** The last 8 KiB of both streams, in the order in which they arrived. */
   tail(): readonly OutputPart[] {
     return this.#kept.parts();
+  }
+
+  /** What has been read was printed before the job, by a spare: it is not kept, and what comes is passed on anew. */
+  beginAnew(forwarding: Forwarding): void {
+    this.#kept = new KeptEnd();
+    for (const reader of this.#readers) {
+      reader.forwarder.flush();
+      reader.forwarder = forwarderFor(reader.stream, forwarding);
+    }
   }
 
   /**
@@ -109,15 +118,17 @@ export class WorkerOutput {
   }
 
   #read(stream: OutputStream, readable: Readable, forwarder: Forwarder): StreamReader {
+    const reader: StreamReader = { stream, readable, forwarder };
     // A broken stream ends: 'close' follows, and that is all there is to know.
     readable.on('error', () => {});
-    readable.once('end', () => forwarder.flush());
+    readable.once('end', () => reader.forwarder.flush());
     readable.on('data', (chunk: Buffer) => {
       this.#kept.add(stream, chunk);
       this.#spend(chunk.length);
-      if (forwarder.forward(chunk) === 'full' && forwarder.sink !== undefined) this.#waitFor(forwarder.sink);
+      const { sink } = reader.forwarder;
+      if (reader.forwarder.forward(chunk) === 'full' && sink !== undefined) this.#waitFor(sink);
     });
-    return { readable, forwarder };
+    return reader;
   }
 
   #spend(sizeBytes: number): void {
@@ -181,8 +192,9 @@ export function readToQuiet(stream: Readable): Promise<void> {
 }
 
 interface StreamReader {
+  readonly stream: OutputStream;
   readonly readable: Readable;
-  readonly forwarder: Forwarder;
+  forwarder: Forwarder;
 }
 
 interface Forwarder {

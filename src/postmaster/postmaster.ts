@@ -36,7 +36,7 @@ import { clearClaimedDirectory, endStrays, sweepPrivateDirectories } from './lef
 import { Listener } from './listener.js';
 import type { Log } from './log.js';
 import { NotifyPids } from './notifyPid.js';
-import { encodeActivity, encodeAnswer, encodeRefusal } from './replies.js';
+import { encodeActivity, encodeAnswer, encodeRefusal, encodeSpares } from './replies.js';
 import type { Settings } from './settings.js';
 import { reloadLimits } from './settings.js';
 import { reportStop } from './stopReport.js';
@@ -161,7 +161,11 @@ export class Postmaster {
         expelled: (client, refusal) => this.#log.say('warn', 'a client was sent away', { client, ...refusal }),
       },
     });
-    this.dispatch({ type: 'postmasterStarted', workers: this.#settings.workers });
+    this.dispatch({
+      type: 'postmasterStarted',
+      workers: this.#settings.workers,
+      spares: this.#settings.sparesFromStart,
+    });
     this.#log.say('info', 'postmaster started', { epoch: this.epoch, directory: this.directory });
   }
 
@@ -206,6 +210,12 @@ export class Postmaster {
       case 'startWorker':
         this.#log.say('debug', 'starting background worker process', { worker: effect.worker.name });
         return this.#launcher.start(effect, effect.worker);
+      case 'giveJob':
+        return this.#launcher.giveJob(effect, effect.worker, effect.spare);
+      case 'startSpare':
+        return this.#launcher.startSpare(effect.spare, effect.preload);
+      case 'endSpare':
+        return this.#launcher.endSpare(effect.spare);
       case 'askToStop':
         return this.#launcher.askToStop(effect, effect.order);
       case 'killWorker':
@@ -253,6 +263,8 @@ export class Postmaster {
         return this.dispatch({ type: 'watchAllEnded', client });
       case 'activity':
         return this.#send(client, encodeActivity(this.#state, message, monotonicNow()));
+      case 'spares':
+        return this.#send(client, encodeSpares(this.#state, message.request, monotonicNow()));
       case 'terminate':
         return this.dispatch({ ...message, type: 'terminationRequested', client });
       case 'restart':

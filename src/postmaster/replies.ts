@@ -5,7 +5,7 @@
  */
 import { unreachable } from '../base/index.js';
 import type { ActivityRow, Answer, State } from '../core/index.js';
-import { activityOf } from '../core/index.js';
+import { activityOf, sparesActivity } from '../core/index.js';
 import type { ClientMessage, GoodbyeDetail } from '../protocol/index.js';
 import { encodeFrame, encodeStatus } from '../protocol/index.js';
 
@@ -33,6 +33,10 @@ export function encodeRefusal(request: number, { code, message, detail, hint }: 
     ...(hint === undefined ? {} : { hint }),
   };
   return encodeFrame({ type: 'refused', request, refusal });
+}
+
+export function encodeSpares(state: State, request: number, now: number): Buffer {
+  return encodeFrame({ type: 'spares', request, now, spares: sparesActivity(state, now) });
 }
 
 /** So much goes into one answer, unless a single worker is more. */

@@ -3,7 +3,9 @@
  * plain data from whoever starts the postmaster and are checked here, once, before anything else is done; what is
  * wrong is refused with the setting's name and what it wants.
  */
+import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
+import { fileURLToPath } from 'node:url';
 import * as v from 'valibot';
 import { BgworkerError } from '../base/index.js';
 import type { BackgroundWorker, Limits } from '../core/index.js';
@@ -24,6 +26,8 @@ export interface Settings {
   readonly workerExecArgv: readonly string[];
   /** What workers read from: nothing, or whatever the postmaster itself reads from. */
   readonly workerStdin: 'ignore' | 'inherit';
+  /** Spares are made before the first start too: somebody has said how many there are to be. */
+  readonly sparesFromStart: boolean;
   /** Workers that are there from the start. */
   readonly workers: readonly BackgroundWorker[];
 }
@@ -58,6 +62,11 @@ const limitFields = {
   finalWordsKept: v.optional(count(0, 1_000_000)),
   finalWordsKeptMs: v.optional(milliseconds),
   resultBytesKept: v.optional(count(0, 16 * 1024 ** 3)),
+  spareWorkers: v.optional(count(0, 1_000)),
+  spareIdleMs: v.optional(v.nullable(milliseconds)),
+  preload: v.optional(
+    v.array(v.pipe(v.string('a file: URL'), v.startsWith('file:', 'a file: URL')), 'a list of file: URLs'),
+  ),
   postmasterDeathGraceMs: v.optional(v.pipe(count(0, 600_000))),
 };
 
@@ -110,6 +119,7 @@ export function readSettings(input: unknown): Settings {
     nodePath: given.nodePath ?? process.execPath,
     workerExecArgv: given.workerExecArgv ?? [],
     workerStdin: given.workerStdin ?? 'ignore',
+    sparesFromStart: given.spareWorkers !== undefined && given.spareWorkers > 0,
     workers,
   };
 }
@@ -129,8 +139,12 @@ function limitsOf(given: LimitsInput, present: Limits | null): Limits {
     finalWordsKept: given.finalWordsKept ?? present?.finalWordsKept ?? 1_000,
     finalWordsKeptMs: given.finalWordsKeptMs ?? present?.finalWordsKeptMs ?? 3_600_000,
     resultBytesKept: given.resultBytesKept ?? present?.resultBytesKept ?? 64 * 1024 ** 2,
+    spareWorkers: given.spareWorkers ?? present?.spareWorkers ?? 1,
+    spareIdleMs: idleMsOf(given.spareIdleMs, present),
+    preload: given.preload ?? present?.preload ?? [],
     postmasterDeathGraceMs: given.postmasterDeathGraceMs ?? present?.postmasterDeathGraceMs ?? 1_000,
   };
+  checkPreload(limits.preload);
   const reserved = Object.values(limits.classes).reduce((sum, limit) => sum + limit.reserved, 0);
   if (reserved > maxWorkerProcesses) {
     throw settingsError(
@@ -140,6 +154,21 @@ function limitsOf(given: LimitsInput, present: Limits | null): Limits {
     );
   }
   return limits;
+}
+
+/** Null keeps them for ever. */
+function idleMsOf(given: number | null | undefined, present: Limits | null): number {
+  if (given === null) return Number.POSITIVE_INFINITY;
+  return given ?? present?.spareIdleMs ?? 60_000;
+}
+
+/** Said now, and not by every spare that dies of it. What a module throws when it is imported, nobody knows before. */
+function checkPreload(preload: readonly string[]): void {
+  for (const module of preload) {
+    if (!URL.canParse(module) || !existsSync(fileURLToPath(module))) {
+      throw settingsError('preload', `${module} is missing`, 'name modules that are there, by path or file: URL');
+    }
+  }
 }
 
 /** A quarter is kept from parallel workers unless somebody says otherwise. */

@@ -1,5 +1,6 @@
 /**
- * One process of one attempt: made, told what to do, listened to, and buried. It turns what the operating system and
+ * One process: made, told what to do, listened to, and buried. It is born for an attempt, or as a spare that is given
+ * to one later (`become`); it never serves a second. It turns what the operating system and
  * the worker say into facts for the core, and decides nothing.
  *
  * - The guardian is told of the process group before the job is written, so no worker ever does anything that would
@@ -24,7 +25,7 @@ import { decodeSaying, encodeFrame, encodeJob, FrameReader, parseWorkerMessage }
 import type { Forwarding } from './output.js';
 import { readToQuiet, WorkerOutput } from './output.js';
 
-export interface WorkerPlace {
+export interface ProcessPlace {
   readonly epoch: string;
   readonly directory: string;
   /** The worker's main file. */
@@ -33,6 +34,9 @@ export interface WorkerPlace {
   readonly execArgv: readonly string[];
   readonly stdin: 'ignore' | 'inherit';
 }
+
+/** What a process is made for. */
+export type Birth = { readonly kind: 'worker'; readonly worker: BackgroundWorker } | { readonly kind: 'spare' };
 
 export interface WorkerListener {
   forked(pid: number): void;
@@ -47,10 +51,10 @@ export interface WorkerListener {
 }
 
 export class WorkerProcess {
-  readonly #attempt: AttemptKey;
-  readonly #worker: BackgroundWorker;
-  readonly #place: WorkerPlace;
-  readonly #listener: WorkerListener;
+  readonly #place: ProcessPlace;
+  #listener: WorkerListener;
+  /** Null while it is a spare. */
+  #attempt: AttemptKey | null = null;
   readonly #reader = new FrameReader();
   #child: ChildProcess | undefined;
   #output: WorkerOutput | undefined;
@@ -58,25 +62,24 @@ export class WorkerProcess {
   #state: 'alive' | 'dying' | 'gone' = 'alive';
   #isUnderstood = true;
 
-  constructor(attempt: AttemptKey, worker: BackgroundWorker, place: WorkerPlace, listener: WorkerListener) {
-    this.#attempt = attempt;
-    this.#worker = worker;
+  constructor(place: ProcessPlace, listener: WorkerListener) {
     this.#place = place;
     this.#listener = listener;
   }
 
-  start(forwarding: Forwarding): void {
+  start(birth: Birth, forwarding: Forwarding): void {
+    const failed = (error: unknown): void => {
+      this.#listener.spawnFailed(errnoOf(error), whatFailed(birth, this.#place.nodePath, error));
+    };
     let child: ChildProcess;
     try {
-      child = this.#spawn();
+      child = this.#spawn(birth);
     } catch (error) {
       // Node throws what it does not expect of the system (E2BIG, ENOMEM) and emits the rest.
-      return this.#listener.spawnFailed(errnoOf(error), whatFailed(this.#worker, this.#place.nodePath, error));
+      return failed(error);
     }
     child.once('error', (error) => {
-      if (child.pid === undefined) {
-        this.#listener.spawnFailed(errnoOf(error), whatFailed(this.#worker, this.#place.nodePath, error));
-      }
+      if (child.pid === undefined) failed(error);
     });
     const { pid, stdout, stderr } = child;
     // Without a process there may not even be streams (EMFILE).
@@ -95,11 +98,25 @@ export class WorkerProcess {
     this.#listener.forked(pid);
   }
 
-  giveJob(): void {
-    const { slot, generation, attempt } = this.#attempt;
+  giveJob(attempt: AttemptKey, worker: BackgroundWorker): void {
+    this.#attempt = attempt;
     const { epoch, directory } = this.#place;
-    const handle = { epoch, slot, generation };
-    this.#orders?.write(encodeJob({ type: 'job', handle, attempt, worker: this.#worker, directory }));
+    const handle = { epoch, slot: attempt.slot, generation: attempt.generation };
+    this.#orders?.write(encodeJob({ type: 'job', handle, attempt: attempt.attempt, worker, directory }));
+  }
+
+  beSpare(preload: readonly string[]): void {
+    this.#orders?.write(encodeFrame({ type: 'spare', preload }));
+  }
+
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
+  /** From now on what it does and prints is somebody else's. */
+  become(listener: WorkerListener, forwarding: Forwarding): void {
+    this.#listener = listener;
+    this.#output?.beginAnew(forwarding);
   }
 
   order(message: OrderMessage, attachments: readonly Uint8Array[] = []): void {
@@ -115,21 +132,22 @@ export class WorkerProcess {
     if (this.#state === 'alive' && this.#child?.pid !== undefined) killGroup(this.#child.pid);
   }
 
-  #spawn(): ChildProcess {
+  /** A spare takes on directory, variables and the rest when it has its job (worker/spare.ts). */
+  #spawn(birth: Birth): ChildProcess {
     const { nodePath, execArgv, mainPath, epoch, directory, stdin } = this.#place;
-    const { cwd, env, resourceLimits, attach } = this.#worker;
     const { BGWORKER_ROLE: _role, BGWORKER_DIR: _directory, ...inherited } = process.env;
-    const heap = resourceLimits.maxOldSpaceMb;
-    const flags = [...execArgv, ...this.#worker.execArgv];
+    const worker = birth.kind === 'worker' ? birth.worker : null;
+    const heap = worker?.resourceLimits.maxOldSpaceMb ?? null;
+    const flags = [...execArgv, ...(worker?.execArgv ?? [])];
     if (heap !== null) flags.push(`--max-old-space-size=${heap}`);
-    return spawn(this.#worker.nodePath ?? nodePath, [...flags, mainPath], {
-      cwd,
+    return spawn(worker?.nodePath ?? nodePath, [...flags, mainPath], {
+      ...(worker === null ? {} : { cwd: worker.cwd }),
       detached: true,
       stdio: [stdin, 'pipe', 'pipe', 'pipe', 'pipe'],
       env: {
         ...inherited,
-        ...(attach ? { BGWORKER_DIR: directory } : {}),
-        ...env,
+        ...(worker?.attach === true ? { BGWORKER_DIR: directory } : {}),
+        ...worker?.env,
         BGWORKER_EPOCH: epoch,
         BGWORKER_ROLE: 'worker',
       },
@@ -172,6 +190,7 @@ export class WorkerProcess {
 
   /** Whether Node left a report that says so; standard error can say anything. */
   #ranOutOfMemory(): boolean {
+    if (this.#attempt === null) return false;
     const { slot, generation, attempt } = this.#attempt;
     const report = join(this.#place.directory, 'reports', `${slot}-${generation}-${attempt}.json`);
     try {
@@ -212,11 +231,12 @@ function errnoOf(error: unknown): string {
 }
 
 /** The system says ENOENT and EACCES of the executable and of the working directory alike. */
-function whatFailed(worker: BackgroundWorker, defaultNodePath: string, error: unknown): string {
-  const nodePath = worker.nodePath ?? defaultNodePath;
+function whatFailed(birth: Birth, defaultNodePath: string, error: unknown): string {
+  const worker = birth.kind === 'worker' ? birth.worker : null;
+  const nodePath = worker?.nodePath ?? defaultNodePath;
   const code = errnoOf(error);
   if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'EACCES') {
-    if (!mayEnter(worker.cwd)) return `enter the working directory ${worker.cwd}`;
+    if (worker !== null && !mayEnter(worker.cwd)) return `enter the working directory ${worker.cwd}`;
     return `execute ${nodePath}`;
   }
   return `make a process for ${nodePath}`;

@@ -42,6 +42,7 @@ export {
   type OrderMessage,
   type PostmasterMessage,
   PROTOCOL_VERSION,
+  type SpareRefusal,
   type WireSaying,
   type WireStatus,
   type WorkerMessage,

@@ -14,6 +14,7 @@ import type {
   Refusal,
   Saying,
   ShutdownMode,
+  SparesActivity,
   StopOrder,
   WorkerHandle,
   WorkerKey,
@@ -72,6 +73,7 @@ export type ClientMessage =
   | { readonly type: 'unwatchAll' }
   /** The workers in slots from this one on; as many as fit into an answer. */
   | { readonly type: 'activity'; readonly request: number; readonly from: number }
+  | { readonly type: 'spares'; readonly request: number }
   | ({ readonly type: 'terminate'; readonly request: number; readonly timeoutMs: number | null } & WorkerKey)
   | ({ readonly type: 'restart'; readonly request: number } & WorkerKey)
   | { readonly type: 'shutdown'; readonly request: number; readonly mode: ShutdownMode }
@@ -104,6 +106,7 @@ export type PostmasterMessage =
       /** The slot to ask from for the rest; null when that was all. */
       readonly next: number | null;
     }
+  | { readonly type: 'spares'; readonly request: number; readonly now: number; readonly spares: SparesActivity }
   | { readonly type: 'done'; readonly request: number }
   | { readonly type: 'notify'; readonly now: number; readonly status: WireStatus }
   | ({ readonly type: 'progress'; readonly done: number; readonly total: number | null } & WorkerKey)

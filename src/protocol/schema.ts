@@ -30,7 +30,7 @@ import {
   record,
   text,
 } from './rule.js';
-import { activityRule, errorRule, resultRule, statusRule } from './statusSchema.js';
+import { activityRule, errorRule, resultRule, sparesRule, statusRule } from './statusSchema.js';
 
 /** A whole frame arrived, and it is no message of this conversation: the reader's owner says goodbye with it. */
 export class MessageError extends FrameError {
@@ -130,6 +130,7 @@ export const parseClientMessage = parser<ClientMessage>(
     watchAll: { request },
     unwatchAll: {},
     activity: { request, from: slot },
+    spares: { request },
     terminate: { request, timeoutMs: orNull(number(0, Number.MAX_SAFE_INTEGER)), ...workerKey },
     restart: { request, ...workerKey },
     shutdown: { request, mode: oneOf('smart', 'fast', 'immediate') },
@@ -152,6 +153,7 @@ export const parsePostmasterMessage = parser<PostmasterMessage>(
     refused: { request, refusal },
     status: { request, now: instant, status: statusRule },
     activity: { request, now: instant, epoch: text(32), pid, rows: list(activityRule, MAX_ROWS), next: orNull(slot) },
+    spares: { request, now: instant, spares: sparesRule },
     done: { request },
     notify: { now: instant, status: statusRule },
     progress: { ...progress, ...workerKey },

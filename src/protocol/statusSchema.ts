@@ -102,6 +102,11 @@ const problem: Rule = record({
   hint: text(MAX_TEXT),
 });
 
+/** A version newer by a little may know other causes. */
+const startedFrom: Rule = orNull(
+  record({ kind: oneOf('spare', 'cold'), because: optional(text(64)), variable: optional(text(MAX_TEXT)) }),
+);
+
 /** A status as it travels: the bytes of a result are beside it. Whoever died has a reason. */
 export const statusRule: Rule = (value) => statusFields(value) ?? checkTogether(value);
 
@@ -121,6 +126,7 @@ const statusFields: Rule = record({
   status: oneOf('notYetStarted', 'started', 'stopped'),
   phase: orNull(phase),
   pid: orNull(pid),
+  startedFrom,
   attempts: count,
   deaths: count,
   reason: orNull(reason),
@@ -146,10 +152,19 @@ export const activityRule: Rule = record({
   phase: orNull(phase),
   state: text(MAX_TEXT),
   pid: orNull(pid),
+  startedFrom,
   attempts: count,
   deaths: count,
   reason: orNull(reason),
   retryAt: orNull(instant),
   forkedAt: orNull(instant),
   progress: orNull(record({ done: instant, total: orNull(instant) })),
+});
+
+export const sparesRule: Rule = record({
+  wanted: count,
+  idle: count,
+  booting: count,
+  deaths: count,
+  retryAt: orNull(instant),
 });

@@ -164,6 +164,7 @@ export function statusOf(changes: Partial<WorkerStatus> = {}): WorkerStatus {
     status: 'notYetStarted',
     phase: null,
     pid: null,
+    startedFrom: null,
     attempts: 0,
     deaths: 0,
     reason: null,

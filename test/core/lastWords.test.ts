@@ -27,6 +27,7 @@ function wordOf(generation: number, resultBytes: number | null = null): WorkerSt
     slot: 0,
     generation,
     name: 'a',
+    startedFrom: null,
     sequence: 1,
     status: 'stopped',
     phase: null,

@@ -6,6 +6,7 @@
 import { activityOf } from '../../src/core/describe.js';
 import type { Effect, State, StopReason, WorkerStatus } from '../../src/core/index.js';
 import { formatKey, nextWakeupAt, tenants } from '../../src/core/index.js';
+import { sparesActivity } from '../../src/core/spares.js';
 
 /** Reports for the log and the clean-up behind an end follow from the rest, and would only repeat it. */
 export function printEffect(effect: Effect): readonly string[] {
@@ -22,6 +23,12 @@ export function printEffect(effect: Effect): readonly string[] {
       return [`SIGUSR1 to ${effect.notifyPid}`];
     case 'startWorker':
       return [`start ${formatKey(effect)}#${effect.attempt} ${effect.worker.name}`];
+    case 'giveJob':
+      return [`give ${formatKey(effect)}#${effect.attempt} ${effect.worker.name} to spare ${effect.spare}`];
+    case 'startSpare':
+      return [`make spare ${effect.spare}${effect.preload.map((module) => ` with ${module}`).join('')}`];
+    case 'endSpare':
+      return [`end spare ${effect.spare}`];
     case 'askToStop':
       return [`ask ${formatKey(effect)}#${effect.attempt} (${effect.pid}) to stop: ${effect.order}`];
     case 'killWorker':
@@ -60,9 +67,12 @@ function printAnswer({ client, answer }: Extract<Effect, { type: 'reply' }>): re
 
 /** `0:1 s3 stopped, died 1 of 1 (threw …), again at 1000`. */
 export function printStatus(status: WorkerStatus): string {
-  const { attempts, deaths, phase, pid, reason, final, willRestart, retryAt, result } = status;
+  const { attempts, deaths, phase, pid, startedFrom, reason, final, willRestart, retryAt, result } = status;
   const parts = [`${formatKey(status)} s${sequenceOf(status)} ${status.status}`];
   if (pid !== null) parts.push(`${phase} as ${pid}`);
+  // That none was there goes without saying.
+  if (startedFrom?.kind === 'spare') parts.push('from a spare');
+  if (startedFrom?.kind === 'cold' && startedFrom.because !== 'noSpare') parts.push(`cold: ${startedFrom.because}`);
   if (reason !== null) parts.push(`died ${deaths} of ${attempts}: ${printReason(reason)}`);
   if (result !== null) parts.push(result.state === 'bytes' ? `result ${result.bytes.length} bytes` : result.code);
   // With a phase it is coming up already, which is said by that.
@@ -96,6 +106,8 @@ function printValue(value: unknown): string {
 export function printState(state: State, now: number): readonly string[] {
   const rows = [...activityOf(state, now)].map((row) => `${formatKey(row)} ${row.name}: ${row.state}`);
   const lines = [...rows];
+  const { wanted, idle, booting, deaths } = sparesActivity(state, now);
+  if (wanted + idle + booting > 0) lines.push(`spares: ${idle} idle, ${booting} booting of ${wanted}, ${deaths} died`);
   if (state.waiting.length > 0)
     lines.push(`waiting for a slot: ${state.waiting.map(({ client }) => client).join(', ')}`);
   if (state.shutdown.state !== 'none') lines.push(`shutdown: ${state.shutdown.state}`);

@@ -19,6 +19,7 @@ function tenant(fields: Partial<BackgroundWorker>, failures: readonly number[] =
     watchers: [],
     sequence: 1,
     attempts: 1,
+    startedFrom: null,
     deaths: 1,
     reason: null,
     result: null,

@@ -7,6 +7,7 @@ import fc from 'fast-check';
 import { SlotTree } from '../../src/core/slotTree.js';
 
 interface Slot {
+  readonly launching: boolean;
   readonly used: boolean;
   readonly dueAt: number;
 }
@@ -30,6 +31,7 @@ const move: fc.Arbitrary<Move> = fc.record({
 });
 
 function agrees(tree: SlotTree<Slot>, model: readonly Slot[]): void {
+  assert.equal(tree.launching, model.filter(({ launching }) => launching).length);
   assert.equal(tree.used, model.filter(({ used }) => used).length);
   const dueAt = Math.min(NEVER, ...model.map((slot) => slot.dueAt));
   assert.equal(tree.dueAt, dueAt);
@@ -47,12 +49,12 @@ for (const start of [0, 30, 1_020, 1_100]) {
   test(`beginning with ${start} slots, the tree answers as an array does`, () => {
     fc.assert(
       fc.property(fc.array(move, { maxLength: 60 }), (moves) => {
-        const model: Slot[] = Array.from({ length: start }, () => ({ used: true, dueAt: NEVER }));
+        const model: Slot[] = Array.from({ length: start }, () => ({ used: true, launching: false, dueAt: NEVER }));
         let tree = model.reduce((made, slot, index) => made.set(index, slot), SlotTree.empty<Slot>());
         for (const { take, at, used, dueAt } of moves) {
           const index = take || model.length === 0 ? lowestFree(model) : Math.floor(at * model.length);
           const isUsed = take || used;
-          const slot = { used: isUsed, dueAt: isUsed ? dueAt : NEVER };
+          const slot = { used: isUsed, launching: isUsed && dueAt === 1, dueAt: isUsed ? dueAt : NEVER };
           model[index] = slot;
           tree = tree.set(index, slot);
           assert.equal(tree.get(index), slot);
@@ -71,7 +73,7 @@ for (const start of [0, 30, 1_020, 1_100]) {
 
 test('what is no slot is not found', () => {
   const tree = Array.from({ length: 40 }).reduce<SlotTree<Slot>>(
-    (made, _, index) => made.set(index, { used: true, dueAt: NEVER }),
+    (made, _, index) => made.set(index, { used: true, launching: false, dueAt: NEVER }),
     SlotTree.empty(),
   );
   for (const index of [40, 1_023, 1_024, 2 ** 31, 2 ** 40, -1, -32, 0.5, 39.5, Number.NaN, NEVER]) {
@@ -81,8 +83,10 @@ test('what is no slot is not found', () => {
 });
 
 test('an old tree is as it was', () => {
-  const one = SlotTree.empty<Slot>().set(0, { used: true, dueAt: 5 });
-  const two = one.set(0, { used: false, dueAt: NEVER }).set(0, { used: true, dueAt: 1 });
+  const one = SlotTree.empty<Slot>().set(0, { used: true, launching: false, dueAt: 5 });
+  const two = one
+    .set(0, { used: false, launching: false, dueAt: NEVER })
+    .set(0, { used: true, launching: false, dueAt: 1 });
   assert.deepEqual([one.dueAt, two.dueAt], [5, 1]);
   assert.equal(SlotTree.empty().used, 0);
 });

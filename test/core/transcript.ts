@@ -112,7 +112,8 @@ const VERBS: { readonly [verb: string]: Verb } = {
     world.early.push(workerFrom(name, args));
     return [];
   },
-  begin: (world) => world.tell({ type: 'postmasterStarted', workers: world.early }),
+  begin: (world, args) =>
+    world.tell({ type: 'postmasterStarted', workers: world.early, spares: args.includes('spares') }),
   clock: (world) => world.tell({ type: 'clockAdvanced' }),
   reload: (world, args) =>
     world.tell({ type: 'limitsReloaded', limits: { ...world.state.limits, ...fieldsFrom(args) } as Limits }),
@@ -205,6 +206,13 @@ const VERBS: { readonly [verb: string]: Verb } = {
       jitter: Number(jitter),
     });
   },
+  // spare <number> forked | idle | exited
+  spare: (world, [spare, what = '']) => {
+    if (what === 'forked') return world.tell({ type: 'spareForked', spare: Number(spare), pid: world.nextPid() });
+    if (what === 'idle') return world.tell({ type: 'spareIdle', spare: Number(spare) });
+    return world.tell({ type: 'spareExited', spare: Number(spare) });
+  },
+  stale: (world) => world.tell({ type: 'sparesStale' }),
   lost: (world, [key]) => world.tell({ type: 'channelLost', ...world.attempt(key) }),
   memory: (world, [key, rssBytes]) =>
     world.tell({ type: 'memoryMeasured', ...world.attempt(key), rssBytes: Number(rssBytes) }),

@@ -40,11 +40,18 @@ const reason: StopReason = {
 };
 const status: WorkerStatus = {
   ...{ ...key, name: 'w', sequence: 4, status: 'stopped', phase: null, pid: null, attempts: 1, deaths: 1, reason },
-  ...{ final: true, willRestart: false, retryAt: null, result: { state: 'bytes', bytes } },
+  ...{
+    startedFrom: { kind: 'spare' },
+    final: true,
+    willRestart: false,
+    retryAt: null,
+    result: { state: 'bytes', bytes },
+  },
 };
 const row: ActivityRow = {
   ...{ ...key, name: 'w', type: 'w', class: 'c', module: 'file:///w.js', functionName: null, status: 'started' },
   ...{ phase: 'ready', state: 'ready', pid: 7, attempts: 1, deaths: 0, reason: null, retryAt: null, forkedAt: 1 },
+  startedFrom: { kind: 'cold', because: 'env', variable: 'LANG' },
   progress: { done: 1, total: null },
 };
 
@@ -73,6 +80,7 @@ const conversations: readonly [string, Parse, readonly (Message | Buffer)[]][] =
       { type: 'watchAll', request: 1 },
       { type: 'unwatchAll' },
       { type: 'activity', request: 1, from: 0 },
+      { type: 'spares', request: 1 },
       { type: 'terminate', request: 1, timeoutMs: null, ...key },
       { type: 'restart', request: 1, ...key },
       { type: 'shutdown', request: 1, mode: 'fast' },
@@ -94,6 +102,7 @@ const conversations: readonly [string, Parse, readonly (Message | Buffer)[]][] =
       encodeStatus(status, 1, { type: 'notify' }),
       { type: 'refused', request: 1, refusal: { code: 'C', message: 'm' } },
       { type: 'activity', request: 1, now: 1, epoch: 'e', pid: 1, rows: [row], next: null },
+      { type: 'spares', request: 1, now: 1, spares: { wanted: 2, idle: 1, booting: 1, deaths: 0, retryAt: null } },
       { type: 'done', request: 1 },
       { type: 'progress', done: 1, total: null, ...key },
       { type: 'channelClosed', ...key },
@@ -134,6 +143,7 @@ const conversations: readonly [string, Parse, readonly (Message | Buffer)[]][] =
     parseOrderMessage,
     [
       encodeJob({ type: 'job', handle: { epoch: 'e', ...key }, attempt: 1, worker: withBytes, directory: '/d' }),
+      { type: 'spare', preload: ['file:///p.js'] },
       { type: 'terminate', order: 'restart' },
       { type: 'reload' },
       { type: 'channelClosed' },

@@ -24,6 +24,9 @@ export function randomLimits(random: Random): Limits {
     maxWaitingRegistrations: random.pick([0, 2, 50]),
     finalWordsKept: random.pick([0, 3, 1_000]),
     finalWordsKeptMs: random.pick([1_000, 3_600_000]),
+    spareWorkers: random.pick([0, 1, 3]),
+    spareIdleMs: random.pick([100, 5_000, 60_000]),
+    preload: random.chance(0.5) ? ['file:///preload.js'] : [],
     resultBytesKept: random.pick([0, 100, 1_000_000]),
   };
 }
@@ -42,6 +45,7 @@ export function randomWorker(random: Random): BackgroundWorker {
     restartTimeMs: random.pick([0, 0, 10, 1_000, 5_000]),
     restartBackoff: backs ? { factor: random.pick([1, 2, 100]), maxMs: random.pick([0, 60_000]), jitter: 0.2 } : null,
     restartIntensity: random.chance(0.5) ? null : { deaths: 1 + random.below(4), periodMs: random.pick([10, 60_000]) },
+    execArgv: random.chance(0.1) ? ['--expose-gc'] : [],
     crashGroup: random.chance(0.5) ? null : random.pick(['g1', 'g2']),
     lifetime: random.chance(0.3) ? 'client' : 'postmaster',
     ifNameTaken: random.chance(0.6) ? null : random.pick(['throw', 'useIt', 'replace'] as const),

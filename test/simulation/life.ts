@@ -3,6 +3,7 @@
  * must come to its end, then the end. The same seed gives the same lives.
  */
 import type { WorkerKey } from '../../src/core/index.js';
+import { sparesActivity } from '../../src/core/index.js';
 import { LONGEST_REST_MS, LONGEST_STOP_MS, randomLimits, randomWorker } from './definitions.js';
 import type { Random } from './random.js';
 import { randomFrom } from './random.js';
@@ -55,7 +56,7 @@ class Life {
       // One that never comes to be ready would rightly keep all others waiting.
       maxRunMs: null,
     }));
-    world.tell({ type: 'postmasterStarted', workers: early });
+    world.tell({ type: 'postmasterStarted', workers: early, spares: this.#random.chance(0.5) });
     while (world.steps < steps && !world.witness.hasExited) this.#step();
     this.#comeToAnEnd();
   }
@@ -66,6 +67,7 @@ class Life {
     const dice = random.next();
     if (dice < 0.2 && world.starts.length > 0) return world.answerStart();
     if (dice < 0.55 && world.processes.length > 0) return world.moveProcess(random.pick(world.processes));
+    if (dice < 0.58 && world.yard.spares.length > 0) return world.moveYard();
     if (dice < 0.6 && world.measurements.length > 0) return world.answerMeasurement();
     if (dice < 0.7)
       return random.chance(0.02) ? world.jump(random.below(100_000)) : world.letTimePass(random.below(2_000));
@@ -83,6 +85,7 @@ class Life {
   #tellOldNews(): void {
     const { past, state } = this.#world;
     const attempt = this.#random.pick(past);
+    if (this.#random.chance(0.2)) return this.#world.tell(this.#world.yard.oldNews(this.#random));
     this.#world.tell(
       this.#random.pick<Fact>([
         { type: 'functionEntered', ...attempt },
@@ -164,7 +167,8 @@ class Life {
     if (!witness.hasExited) world.tell({ type: 'shutdownRequested', mode: 'fast', graceMs: null });
     this.#until(() => witness.hasExited, 'a shutdown comes to its end');
     world.check();
-    expect(world.processes.length === 0 && world.starts.length === 0, 'no process is left behind');
+    const left = world.processes.length + world.starts.length + world.yard.spares.length;
+    expect(left === 0, 'no process is left behind');
     expect(witness.open === 0, 'every question is answered');
   }
 
@@ -197,6 +201,10 @@ class Life {
       return witness.live.size === 0;
     }, 'whoever is terminated ends');
     expect(world.state.slots.dueAt === Number.POSITIVE_INFINITY, 'nothing is due when nobody is there');
+    this.#until(() => {
+      const { wanted, idle, booting } = sparesActivity(world.state, world.now);
+      return idle === wanted && booting === 0;
+    }, 'there are as many spares as are wanted');
   }
 
   #until(isOver: () => boolean, promise: string): void {
@@ -206,6 +214,7 @@ class Life {
       expect(world.now < deadline, promise);
       while (world.starts.length > 0) world.answerStart();
       while (world.measurements.length > 0) world.answerMeasurement();
+      for (const _ of [...world.yard.spares]) if (world.yard.spares.length > 0) world.moveYard();
       for (const process of [...world.processes]) if (world.processes.includes(process)) world.moveProcess(process);
       world.letTimePass(500);
     }

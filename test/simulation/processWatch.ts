@@ -20,6 +20,8 @@ export interface WorkerRecord {
   /** Of the same name, and to be gone before another one starts. */
   replaced: boolean;
   restartPromised: boolean;
+  /** Its spare was lost before it took the job: the same attempt goes on with a new process. */
+  awaitsProcess: boolean;
 }
 
 interface ProcessRecord {
@@ -47,7 +49,7 @@ export class ProcessWatch {
 
   moveIn(key: WorkerKey, worker: BackgroundWorker, client: ClientId | null, isEarly: boolean): void {
     const { slot, generation } = key;
-    const flags = { underWay: false, leaving: false, replaced: false, restartPromised: false };
+    const flags = { underWay: false, leaving: false, replaced: false, restartPromised: false, awaitsProcess: false };
     const registrant = { client };
     this.live.set(formatKey(key), {
       key: { slot, generation },
@@ -121,10 +123,34 @@ export class ProcessWatch {
     this.#goingDown.set(group, down);
   }
 
+  /** Gives whether that was the end of the attempt: it is when it had been told to stop. */
+  spareLost(key: AttemptKey): boolean {
+    const worker = this.find(key);
+    const { process } = worker;
+    expect(process !== null, 'a spare that was given a job is its process');
+    if (process.askedAt !== null || process.killed) {
+      this.attemptEnds(key);
+      return true;
+    }
+    worker.process = null;
+    worker.awaitsProcess = true;
+    return false;
+  }
+
   // --- what is ordered ---
 
-  started({ attempt, ...key }: Extract<Effect, { type: 'startWorker' }>): void {
+  given(effect: Extract<Effect, { type: 'giveJob' }>, pid: number, at: number): void {
+    this.started(effect);
+    this.find(effect).process = { pid, forkedAt: at, askedAt: null, killed: false, entered: false, said: false };
+  }
+
+  started({ type, attempt, ...key }: Extract<Effect, { type: 'startWorker' | 'giveJob' }>): void {
     const worker = this.find(key);
+    if (worker.awaitsProcess) {
+      expect(type === 'startWorker' && attempt === worker.attempts, 'who lost a spare gets a process of its own');
+      worker.awaitsProcess = false;
+      return;
+    }
     expect(!worker.underWay, 'one attempt at a time');
     expect(attempt === worker.attempts + 1, 'attempts are counted one by one');
     expect(!worker.leaving, 'who is to stop for good is not started');

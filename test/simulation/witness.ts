@@ -17,7 +17,7 @@ import type {
   WorkerKey,
   WorkerStatus,
 } from '../../src/core/index.js';
-import { formatKey, tenants } from '../../src/core/index.js';
+import { formatKey, tenantOf, tenants } from '../../src/core/index.js';
 import { ClientRecord } from './clientRecord.js';
 import type { WorkerRecord } from './processWatch.js';
 import { ProcessWatch } from './processWatch.js';
@@ -61,16 +61,19 @@ export class Witness {
     if (wasKnown) this.#prepare(event);
     else {
       // But for starts that were due already and did not fit into the pass before.
-      const isNothing = effects.every(({ type }) => type === 'startWorker');
+      const ownAccord = ['startWorker', 'giveJob', 'startSpare', 'endSpare'];
+      const isNothing = effects.every(({ type }) => ownAccord.includes(type));
       expect(isNothing, 'nothing comes of what a client asks that is gone');
     }
     this.#checkSmart(event, state);
     let starts = 0;
     for (const effect of effects) {
       this.#look(event, effect, state);
-      if (effect.type === 'startWorker') starts += 1;
+      if (effect.type === 'startWorker' || effect.type === 'giveJob') starts += 1;
     }
-    expect(starts <= this.#limits.maxStartsPerPass, 'no more starts in a pass than the limit');
+    // And one in the place of a spare that was lost.
+    const extra = event.type === 'workerExited' ? 1 : 0;
+    expect(starts <= this.#limits.maxStartsPerPass + extra, 'no more starts in a pass than the limit');
     this.#conclude(event, effects, state);
   }
 
@@ -158,6 +161,10 @@ export class Witness {
         return;
       case 'startWorker':
         return this.processes.started(effect);
+      case 'giveJob': {
+        const { run } = tenantOf(state, effect) ?? {};
+        return this.processes.given(effect, run?.state === 'up' ? run.pid : 0, event.at);
+      }
       case 'askToStop':
         return this.processes.askedToStop(effect, event.at);
       case 'killWorker':
@@ -305,7 +312,12 @@ export class Witness {
       expect(isSent, 'who asked for a signal is sent one');
     }
     expect(reports >= ends, 'who ended is reported');
-    if (event.type === 'workerExited' || event.type === 'spawnFailed') expect(reports > 0, 'every death is reported');
+    if (event.type !== 'workerExited' && event.type !== 'spawnFailed') return;
+    // A spare that was lost before it took the job was no attempt, and that one goes on.
+    const goesOn = effects.some(
+      (effect) => effect.type === 'startWorker' && formatKey(effect) === formatKey(event) && effect.attempt === event.attempt,
+    );
+    expect(goesOn || reports > 0, 'every death is reported');
   }
 
   #clientOf(id: ClientId): ClientRecord {

@@ -16,6 +16,7 @@ import type {
 import { checkState, initialState, nextWakeupAt, transition } from '../../src/core/index.js';
 import { MEMORY_LIMIT_BYTES } from './definitions.js';
 import type { Random } from './random.js';
+import { SpareYard } from './spareYard.js';
 import { expect } from './violation.js';
 import { Witness } from './witness.js';
 
@@ -28,6 +29,8 @@ export interface Process {
   readonly obeys: boolean;
   /** Facts of its start that were told. */
   steps: number;
+  /** A spare that was given the job and has not taken it. */
+  isSpare: boolean;
   isReady: boolean;
   hasSaid: boolean;
   isAsked: boolean;
@@ -44,6 +47,7 @@ export class World {
   readonly witness: Witness;
   readonly starts: { readonly attempt: AttemptKey; readonly worker: BackgroundWorker }[] = [];
   readonly processes: Process[] = [];
+  readonly yard = new SpareYard();
   readonly measurements: AttemptKey[] = [];
   /** Attempts that are over: what is left of them may still be told. */
   readonly past: AttemptKey[] = [];
@@ -112,6 +116,24 @@ export class World {
         this.starts.push({ attempt: { slot, generation, attempt }, worker });
         return;
       }
+      case 'giveJob': {
+        const { slot, generation, attempt, worker } = effect;
+        const { pid, isDead: isKilled } = this.yard.given(effect);
+        const flags = { obeys: this.#random.chance(0.7), steps: 0, isSpare: true, isReady: false, hasSaid: false };
+        this.processes.push({
+          attempt: { slot, generation, attempt },
+          worker,
+          pid,
+          ...flags,
+          isAsked: false,
+          isKilled,
+        });
+        return;
+      }
+      case 'startSpare':
+        return this.yard.made(effect);
+      case 'endSpare':
+        return this.yard.ended(effect);
       case 'askToStop':
       case 'killWorker': {
         const process = this.processes.find(({ pid }) => pid === effect.pid);
@@ -143,7 +165,7 @@ export class World {
     }
     this.#pids += 1;
     const obeys = random.chance(0.7);
-    const flags = { obeys, steps: 0, isReady: false, hasSaid: false, isAsked: false, isKilled: false };
+    const flags = { obeys, steps: 0, isSpare: false, isReady: false, hasSaid: false, isAsked: false, isKilled: false };
     this.processes.push({ attempt, worker, pid: this.#pids, ...flags });
     this.tell({ type: 'workerForked', ...attempt, pid: this.#pids });
   }
@@ -163,6 +185,7 @@ export class World {
   moveProcess(process: Process): void {
     const random = this.#random;
     const { attempt } = process;
+    if (process.isSpare) return this.#moveSpare(process);
     if (process.isKilled) return this.#exit(process, { code: null, signal: 'SIGKILL' });
     if (process.isAsked && process.obeys && random.chance(0.5)) return this.#obey(process);
     const dice = this.#isCalm ? 0 : random.next();
@@ -172,6 +195,42 @@ export class World {
     if (dice < 0.83) return this.tell({ type: 'channelLost', ...attempt });
     if (dice < 0.9) this.#exit(process, { code: random.pick([0, 0, 1, 7]), signal: null });
     else if (dice < 0.94) this.#exit(process, { code: null, signal: random.pick(['SIGTERM', 'SIGKILL', 'SIGSEGV']) });
+  }
+
+  moveYard(): void {
+    const nextPid = (): number => {
+      this.#pids += 1;
+      return this.#pids;
+    };
+    const fact = this.yard.move(this.#random, this.#isCalm, nextPid);
+    if (fact !== null) this.tell(fact);
+  }
+
+  /** It was given a job: it takes it, or is lost and nothing was done. */
+  #moveSpare(process: Process): void {
+    const random = this.#random;
+    const { attempt } = process;
+    const dice = this.#isCalm ? 0 : random.next();
+    if (process.isKilled || dice > 0.9) {
+      if (!this.#isCalm && random.chance(0.1)) this.tell({ type: 'sparesStale' });
+      if (!this.processes.includes(process)) return;
+      this.#leave(process);
+      const isOver = this.witness.processes.spareLost(attempt);
+      if (isOver) this.#remember(attempt);
+      const how = { code: null, signal: 'SIGKILL', output: '', outOfMemory: false, jitter: random.next() };
+      return this.tell({ type: 'workerExited', ...attempt, ...how });
+    }
+    if (dice > 0.85) {
+      this.#leave(process);
+      this.#over(attempt);
+      const what = 'enter the working directory';
+      return this.tell({ type: 'spawnFailed', ...attempt, errno: 'ENOENT', what, jitter: random.next() });
+    }
+    // What it says before is no word of the worker's.
+    if (dice > 0.7) return this.tell({ type: 'workerSaid', ...attempt, saying: { word: 'neverSettled' } });
+    process.isSpare = false;
+    process.steps = 2;
+    this.tell({ type: 'moduleLoading', ...attempt });
   }
 
   #advance(process: Process): void {
@@ -220,7 +279,7 @@ export class World {
   }
 
   #exit(process: Process, how: Pick<ExitFacts, 'code' | 'signal'>): void {
-    this.processes.splice(this.processes.indexOf(process), 1);
+    this.#leave(process);
     this.#over(process.attempt);
     const outOfMemory = !this.#isCalm && how.signal !== null && this.#random.chance(0.05);
     this.tell({
@@ -235,6 +294,14 @@ export class World {
 
   #over(attempt: AttemptKey): void {
     this.witness.processes.attemptEnds(attempt);
+    this.#remember(attempt);
+  }
+
+  #leave(process: Process): void {
+    this.processes.splice(this.processes.indexOf(process), 1);
+  }
+
+  #remember(attempt: AttemptKey): void {
     if (this.past.push(attempt) > 50) this.past.shift();
   }
 }

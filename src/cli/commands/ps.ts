@@ -2,6 +2,7 @@
  * `bgworker ps`: the workers that hold a slot, as a table for people or a line of JSON each for programs.
  * It asks once and shows what it is told; what workers themselves said of their names is cleaned before it is shown.
  */
+import type { Spares } from '../../client/index.js';
 import { connect } from '../../client/index.js';
 import { clean, table } from '../table.js';
 
@@ -31,11 +32,17 @@ export async function ps(options: PsOptions): Promise<number> {
       row.state,
     ]);
     const text = rows.length === 0 ? 'no background workers' : table(heads, cells, process.stdout.columns ?? 0);
-    process.stdout.write(`${text}\n`);
+    process.stdout.write(`${text}\n${sparesText(await client.spares())}`);
     return 0;
   } finally {
     await client.close();
   }
+}
+
+function sparesText({ wanted, idle, booting, deaths, retryAt }: Spares): string {
+  if (wanted + idle + booting + deaths === 0) return '';
+  const trouble = retryAt === null ? '' : `; ${deaths} died by themselves, the log says why`;
+  return `\nspares: ${idle} idle, ${booting} booting, ${wanted} wanted${trouble}\n`;
 }
 
 function progressText({ done, total }: { readonly done: number; readonly total: number | null }): string {

@@ -34,6 +34,8 @@ export async function run(module: string, args: readonly string[], options: RunO
   const postmaster = await Postmaster.start({
     settings: readSettings({
       maxWorkerProcesses: 32,
+      // One worker, and then nothing follows.
+      spareWorkers: 0,
       output: 'raw',
       workerStdin: job.readsStdin ? 'ignore' : 'inherit',
     }),

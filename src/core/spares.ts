@@ -1,0 +1,199 @@
+/**
+ * Spares: processes that have booted and wait for a job, so that a start costs no boot of Node. How many there are,
+ * who gets one, and when they are made and ended is decided here; postmaster/spares.ts has the processes.
+ *
+ * - **Never in the way of a start.** One spare boots at a time, and none while a start is under way, unless there have
+ *   been too few for a while. So a burst of starts has the machine for itself.
+ * - **Never waited for.** A start that finds none idle makes a process of its own.
+ * - **Never used twice.** A spare that was given a job has left the pool for ever: if it takes the job, it is that
+ *   attempt's process; if it dies or refuses before, the attempt is as it was and makes a process of its own.
+ * - **Only while they are wanted**: for `spareIdleMs` after the last start that one could have served.
+ * - **Never out of date.** When workers are restarted by request or settings reloaded, or a spare finds that a file
+ *   which it had preloaded has changed, all are replaced.
+ * - A pool whose spares die by themselves makes new ones ever more slowly, until one of them takes a job.
+ *
+ * PostgreSQL has none: it forks. What a spare cannot take on later (flags, variables that are read when a process
+ * begins) makes the start a cold one.
+ */
+import type { BackgroundWorker } from './backgroundWorker.js';
+import type { SpareEvent } from './event.js';
+import type { Limits } from './limits.js';
+import type { Draft, State } from './state.js';
+import type { SparesActivity, StartedFrom } from './workerStatus.js';
+
+export interface Spares {
+  /** Numbers are never used twice. */
+  readonly next: number;
+  /** In the order in which they were made. */
+  readonly pool: readonly Spare[];
+  /** Until then they are wanted: the instant and `spareIdleMs` of the last start that one could have served. */
+  readonly wantedUntil: number;
+  /** Since when there are fewer than there should be; Infinity while there are enough. */
+  readonly shortSince: number;
+  /** None is made before. */
+  readonly notBefore: number;
+  /** Spares that died by themselves since one took a job. */
+  readonly deaths: number;
+}
+
+export interface Spare {
+  readonly spare: number;
+  readonly pid: number | null;
+  /** `starting`: the order was given. `booting`: there is a process. `leaving`: its end was ordered. */
+  readonly state: 'starting' | 'booting' | 'idle' | 'leaving';
+}
+
+const NEVER_WANTED = Number.NEGATIVE_INFINITY;
+
+export const NO_SPARES: Spares = {
+  next: 1,
+  pool: [],
+  wantedUntil: NEVER_WANTED,
+  shortSince: Number.POSITIVE_INFINITY,
+  notBefore: Number.NEGATIVE_INFINITY,
+  deaths: 0,
+};
+
+/** What a start brings about is served first; making a process takes the postmaster a millisecond or two. */
+const REFILL_AFTER_MS = 10;
+/** Even if starts never cease to be under way. */
+const REFILL_AT_LATEST_MS = 1_000;
+const RETRY_MS = 1_000;
+const MAX_RETRY_MS = 60_000;
+
+/** Names of variables that Node and the libraries below it read when a process begins, and never again. */
+const READ_AT_BOOT = /^(?:NODE_|UV_|LC_|LANG|LD_|DYLD_|SSL_|OPENSSL_|MALLOC_|GLIBC_TUNABLES$)/;
+
+/** Why a worker can only be started cold; null when a spare can become its process. */
+export function coldOnly(worker: BackgroundWorker, { preload }: Pick<Limits, 'preload'>): StartedFrom | null {
+  if (worker.nodePath !== null) return { kind: 'cold', because: 'nodePath' };
+  if (worker.execArgv.length > 0) return { kind: 'cold', because: 'execArgv' };
+  if (worker.resourceLimits.maxOldSpaceMb !== null) return { kind: 'cold', because: 'maxOldSpaceMb' };
+  for (const variable in worker.env) {
+    // Node itself never reads NODE_ENV; what was preloaded may have.
+    if (variable === 'NODE_ENV' && preload.length === 0) continue;
+    if (READ_AT_BOOT.test(variable)) return { kind: 'cold', because: 'env', variable };
+  }
+  return null;
+}
+
+/** A start is due: takes a spare out of the pool for it, or says why there is none. */
+export function takeSpare(draft: Draft, worker: BackgroundWorker): { spare: Spare | null; from: StartedFrom } {
+  const { limits, at } = draft;
+  const cold = coldOnly(worker, limits);
+  if (cold !== null) return { spare: null, from: cold };
+  if (limits.spareWorkers === 0) return { spare: null, from: { kind: 'cold', because: 'noSpare' } };
+  const { pool } = draft.spares;
+  const spare = pool.find(({ state }) => state === 'idle') ?? null;
+  draft.spares = {
+    ...draft.spares,
+    pool: spare === null ? pool : pool.filter((other) => other !== spare),
+    wantedUntil: at + limits.spareIdleMs,
+    notBefore: Math.max(draft.spares.notBefore, at + REFILL_AFTER_MS),
+  };
+  return { spare, from: spare === null ? { kind: 'cold', because: 'noSpare' } : { kind: 'spare' } };
+}
+
+/** One has taken its job: they are good for something. */
+export function spareServed(draft: Draft): void {
+  if (draft.spares.deaths > 0) draft.spares = { ...draft.spares, deaths: 0, notBefore: draft.at + REFILL_AFTER_MS };
+}
+
+/** They are to be there from now on, if the limits have any. */
+export function wantSpares(draft: Draft): void {
+  draft.spares = { ...draft.spares, wantedUntil: draft.at + draft.limits.spareIdleMs };
+}
+
+/** What they have loaded may be out of date. */
+export function replaceSpares(draft: Draft): void {
+  for (const { spare } of living(draft.spares)) endSpare(draft, spare);
+}
+
+export function applySpareEvent(draft: Draft, event: SpareEvent): void {
+  if (event.type === 'sparesStale') return replaceSpares(draft);
+  const known = draft.spares.pool.find(({ spare }) => spare === event.spare);
+  if (known === undefined) return;
+  switch (event.type) {
+    case 'spareForked':
+      if (known.state === 'leaving') draft.effects.push({ type: 'endSpare', spare: event.spare });
+      return put(draft, { ...known, pid: event.pid, state: known.state === 'leaving' ? 'leaving' : 'booting' });
+    case 'spareIdle':
+      if (known.state === 'booting') put(draft, { ...known, state: 'idle' });
+      return;
+    case 'spareExited':
+      draft.spares = { ...draft.spares, pool: draft.spares.pool.filter((other) => other !== known) };
+      if (known.state !== 'leaving') backOff(draft);
+  }
+}
+
+/** A step of each transition: makes spares that are missing, ends those that are too many. */
+export function keepSpares(draft: Draft): void {
+  const { limits, at } = draft;
+  if (limits.spareWorkers === 0 && draft.spares.pool.length === 0) return;
+  const wanted = wantedNow(draft, at);
+  if (draft.spares.wantedUntil !== NEVER_WANTED && draft.spares.wantedUntil <= at)
+    draft.spares = { ...draft.spares, wantedUntil: NEVER_WANTED };
+  const alive = living(draft.spares);
+  for (const { spare } of alive.slice(wanted)) endSpare(draft, spare);
+  const isShort = alive.length < wanted;
+  const { shortSince, next, pool } = draft.spares;
+  if (isShort !== shortSince < Number.POSITIVE_INFINITY) {
+    draft.spares = { ...draft.spares, shortSince: isShort ? at : Number.POSITIVE_INFINITY };
+  }
+  if (!isShort || refillAt(draft) > at) return;
+  draft.spares = { ...draft.spares, next: next + 1, pool: [...pool, { spare: next, pid: null, state: 'starting' }] };
+  draft.effects.push({ type: 'startSpare', spare: next, preload: limits.preload });
+}
+
+/** When something must be done for them by the clock alone. */
+export function sparesDueAt(state: State): number {
+  const { spares, limits } = state;
+  if (state.shutdown.state === 'stopping' || state.shutdown.state === 'exited') return Number.POSITIVE_INFINITY;
+  const alive = living(spares).length;
+  const endAt = alive === 0 ? Number.POSITIVE_INFINITY : spares.wantedUntil;
+  if (alive >= limits.spareWorkers) return endAt;
+  const startAt = refillAt(state);
+  return startAt < spares.wantedUntil ? Math.min(startAt, endAt) : endAt;
+}
+
+export function sparesActivity(state: State, at: number): SparesActivity {
+  const { pool, deaths, notBefore } = state.spares;
+  const idle = pool.filter(({ state: word }) => word === 'idle').length;
+  const booting = living(state.spares).length - idle;
+  return { wanted: wantedNow(state, at), idle, booting, deaths, retryAt: deaths > 0 ? notBefore : null };
+}
+
+function wantedNow({ spares, limits, shutdown }: State | Draft, at: number): number {
+  if (shutdown.state === 'stopping' || shutdown.state === 'exited') return 0;
+  return at < spares.wantedUntil ? limits.spareWorkers : 0;
+}
+
+/** The instant from which the next spare may be made, as far as only time can change it. */
+function refillAt({ spares, slots }: State | Draft): number {
+  const { pool, notBefore, shortSince } = spares;
+  if (pool.some(({ state }) => state === 'starting' || state === 'booting')) return Number.POSITIVE_INFINITY;
+  return slots.launching === 0 ? notBefore : Math.max(notBefore, shortSince + REFILL_AT_LATEST_MS);
+}
+
+function living({ pool }: Spares): readonly Spare[] {
+  return pool.filter(({ state }) => state !== 'leaving');
+}
+
+function endSpare(draft: Draft, spare: number): void {
+  const known = draft.spares.pool.find((other) => other.spare === spare);
+  if (known === undefined) return;
+  put(draft, { ...known, state: 'leaving' });
+  // One that is being made is ended when it is there.
+  if (known.pid !== null) draft.effects.push({ type: 'endSpare', spare });
+}
+
+function put(draft: Draft, changed: Spare): void {
+  const pool = draft.spares.pool.map((spare) => (spare.spare === changed.spare ? changed : spare));
+  draft.spares = { ...draft.spares, pool };
+}
+
+function backOff(draft: Draft): void {
+  const deaths = draft.spares.deaths + 1;
+  const waitMs = Math.min(RETRY_MS * 2 ** Math.min(deaths - 1, 16), MAX_RETRY_MS);
+  draft.spares = { ...draft.spares, deaths, notBefore: draft.at + waitMs };
+}
