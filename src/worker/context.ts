@@ -7,7 +7,7 @@
  */
 import { getEventListeners } from 'node:events';
 import type { Client, Runtime } from '../client/index.js';
-import type { ChannelMessage, ChannelOptions, OrderMessage } from '../protocol/index.js';
+import type { ChannelMessage, ChannelOptions, OrderMessage, WorkerMessage } from '../protocol/index.js';
 import type { Log } from './log.js';
 import { part, tryProtocol } from './parts.js';
 import type { PeerChannel } from './peerChannel.js';
@@ -17,7 +17,15 @@ import type { StopRequest } from './stopRequest.js';
 import type { WorkerContext, WorkerEntry } from './workerContext.js';
 import type { WorkerLatch } from './workerLatch.js';
 
+/** Which copy of the package this is. */
+export interface PackageCopy {
+  readonly version: string;
+  readonly path: string;
+}
+
 export type Job = Extract<OrderMessage, { type: 'job' }>;
+
+export type SpareRefusal = Extract<WorkerMessage, { type: 'refused' }>['because'];
 
 export class Context {
   readonly #job: Job;
@@ -88,14 +96,8 @@ export class Context {
    * a process share (client/runtime.ts, which is not loaded for it). Not while the worker's module is loading: a module
    * that starts workers when it is imported would be imported by them, and start more, without end.
    */
-  lendClient(copy: { readonly version: string; readonly path: string }, mayBeUsed: () => boolean): void {
-    const worker = async (): Promise<Client> => (mayBeUsed() ? this.#theClient() : refuseWhileLoading(this.#job));
-    const shared: Runtime = { ...copy, defaultClient: undefined, worker };
-    Object.defineProperty(globalThis, Symbol.for('bgworker.runtime'), {
-      value: shared,
-      configurable: true,
-      writable: true,
-    });
+  lendClient(copy: PackageCopy, mayBeUsed: () => boolean): void {
+    lendClient(copy, async () => (mayBeUsed() ? this.#theClient() : refuseWhileLoading(this.#job)));
   }
 
   #awaitsStop(): boolean {
@@ -191,6 +193,18 @@ export class Context {
     });
     return client;
   }
+}
+
+/** To this process, from now on. One that a preloaded module has a hold of already is changed and not replaced. */
+export function lendClient(copy: PackageCopy, worker: () => Promise<Client>): void {
+  const key = Symbol.for('bgworker.runtime');
+  const present = (globalThis as { [key]?: Runtime })[key];
+  if (present?.version === copy.version) {
+    present.worker = worker;
+    return;
+  }
+  const shared: Runtime = { ...copy, defaultClient: undefined, worker };
+  Object.defineProperty(globalThis, key, { value: shared, configurable: true, writable: true });
 }
 
 async function connectAs({ worker, directory, handle }: Job): Promise<Client> {

@@ -4,6 +4,8 @@
  *   hello (main.ts) ─▶ job ─▶ `loading`, the module is imported ─▶ the export is found ─▶ the argument is read
  *     ─▶ `entered` ─▶ its function runs ─▶ it returned, threw, or obeyed ─▶ said, exit
  *
+ * A spare is told so instead of being given a job, and gets its job later (spare.ts); from `loading` on, both are one.
+ *
  * A script has no function: it is entered when it has been evaluated, and has returned when its event loop is empty.
  *
  * Every way out says why before the process ends (lastWords.ts), and every way out goes through `process.exit`, so that
@@ -14,13 +16,13 @@
  */
 
 import { fileURLToPath } from 'node:url';
-import type { BackgroundWorker } from '../core/index.js';
 import type { OrderMessage, WorkerValue, workerBrand } from '../protocol/index.js';
-import type { Job } from './context.js';
+import type { Job, PackageCopy } from './context.js';
 import { Context } from './context.js';
 import { LastWords } from './lastWords.js';
 import { keepParts, prepareParts } from './parts.js';
 import { PostmasterLine } from './postmasterLine.js';
+import type { Spare } from './spare.js';
 import { StopRequest } from './stopRequest.js';
 
 /** Node's own code for a wait that cannot end. */
@@ -33,10 +35,7 @@ export type WorkerSignal = 'SIGTERM' | 'SIGHUP';
 const LISTEN_AFTER_MS = 20;
 
 /** What main.ts has made ready. */
-export interface Boot {
-  /** Which copy of the package this is. */
-  readonly version: string;
-  readonly path: string;
+export interface Boot extends PackageCopy {
   /** The handler gets the signals that came before it, too. */
   readonly takeSignals: (handler: (signal: WorkerSignal) => void) => void;
   /** Of stdout and stderr. */
@@ -52,7 +51,9 @@ class Worker {
   readonly #line: PostmasterLine;
   readonly #stop: StopRequest;
   readonly #lastWords: LastWords;
-  #state: 'awaitingJob' | 'loading' | 'script' | 'running' = 'awaitingJob';
+  #state: 'awaitingJob' | 'preloading' | 'idle' | 'loading' | 'script' | 'running' = 'awaitingJob';
+  /** How it began, if not with its job. */
+  #spare: Spare | null = null;
   #context: Context | null = null;
 
   constructor(boot: Boot) {
@@ -63,13 +64,14 @@ class Worker {
     });
     this.#stop = new StopRequest({
       onUnheeded: () => this.#obeyAtOnce(),
+      isSpare: () => this.#state === 'preloading' || this.#state === 'idle',
       listen: () => this.#line.listen(),
     });
     this.#lastWords = new LastWords({
       line: this.#line,
       stop: this.#stop,
       flush: () => this.#context?.flush(),
-      isWaiting: () => this.#state === 'awaitingJob' || this.#context?.isWaiting === true,
+      isWaiting: () => this.#state === 'awaitingJob' || this.#state === 'idle' || this.#context?.isWaiting === true,
       onDrained: () => this.#drained(),
     });
     boot.takeSignals((signal) => {
@@ -84,6 +86,9 @@ class Worker {
       case 'job':
         // Not awaited: what goes wrong in it is an uncaught error, and so is said.
         void this.#work(message, attachments[0] ?? null);
+        break;
+      case 'spare':
+        void this.#beSpare(message.preload);
         break;
       case 'terminate':
         this.#stop.ordered(message.order);
@@ -102,8 +107,28 @@ class Worker {
     }
   }
 
+  async #beSpare(preload: readonly string[]): Promise<void> {
+    this.#state = 'preloading';
+    // From here on the postmaster's death is heard, however long a module loads.
+    await this.#line.listen();
+    const { Spare } = await import('./spare.js');
+    const spare = new Spare(this.#boot);
+    this.#spare = spare;
+    await spare.prepare(preload);
+    for (const module of preload) await this.#load(module);
+    await spare.settle(preload);
+    this.#state = 'idle';
+    this.#line.tell({ type: 'idle' });
+    this.#line.awaitMessage();
+  }
+
   async #work(job: Job, argument: Uint8Array | null): Promise<void> {
     const { worker } = job;
+    const refusal = this.#spare?.takeOn(job);
+    if (refusal !== undefined) {
+      this.#lastWords.refuse(refusal);
+      process.exit(0);
+    }
     const context = new Context(job, this.#line, this.#stop);
     this.#context = context;
     this.#state = 'loading';
@@ -113,7 +138,7 @@ class Worker {
     context.lendClient({ version, path }, () => this.#state !== 'loading' || worker.functionName === null);
     this.#line.tell({ type: 'loading' });
     const listening = setTimeout(() => void this.#line.listen(), LISTEN_AFTER_MS).unref();
-    const namespace = await this.#load(worker);
+    const namespace = await this.#load(worker.module);
     clearTimeout(listening);
     if (worker.functionName === null) {
       this.#state = 'script';
@@ -133,13 +158,13 @@ class Worker {
     await this.#run(() => fn(context.face as never, arg as never), context);
   }
 
-  async #load(worker: BackgroundWorker): Promise<object> {
+  async #load(module: string): Promise<object> {
     try {
-      return (await import(worker.module)) as object;
+      return (await import(module)) as object;
     } catch (error) {
       if (this.#stop.explains(error)) this.#lastWords.sayThrew(error);
       const { judgeImport } = await import('./importFailure.js');
-      this.#lastWords.say(judgeImport(error, worker.module));
+      this.#lastWords.say(judgeImport(error, module));
       process.exit(1);
     }
   }
@@ -159,8 +184,9 @@ class Worker {
     const { serializeResult, warnOfLeftovers } = await import('./returned.js');
     const result = await serializeResult(value);
     const { unsentMessages, hasClient } = context;
-    const pipesOfOurs = this.#boot.countUsedStreams() + (hasClient ? 1 : 0);
-    warnOfLeftovers({ log: () => context.log, pipesOfOurs, unsentMessages });
+    const { openBefore, streamsUsedBefore } = this.#spare ?? NOTHING_BEFORE;
+    const pipesOfOurs = this.#boot.countUsedStreams() - streamsUsedBefore + (hasClient ? 1 : 0);
+    warnOfLeftovers({ log: () => context.log, pipesOfOurs, unsentMessages, openBefore });
     this.#lastWords.say({ word: 'returned', asked: this.#stop.wasAsked, result });
     process.exit();
   }
@@ -180,6 +206,8 @@ class Worker {
     process.exit(EXIT_NEVER_SETTLED);
   }
 }
+
+const NOTHING_BEFORE = { openBefore: [], streamsUsedBefore: 0 } as const;
 
 /** Makes the process that of a certain worker: what it leaves when its heap is exhausted, its title, its priority. */
 async function prepareProcess({ worker, handle, attempt, directory }: Job, context: Context): Promise<void> {

@@ -7,10 +7,13 @@
  * - An empty event loop: `onDrained` decides what that means (entryPoint.ts), unless something is still waited for that
  *   only the postmaster can bring: then the line is held open until the next message.
  *
+ * A spare that cannot take on its job refuses it, which is its last word too.
+ *
  * The rest (returned, stoppedAsAsked, what went wrong with the module) is said by who finds it out. All of it is
  * written by a blocking write, so it is with the postmaster even if the process dies in the next instant.
  */
 import type { ErrorRecord, Saying } from '../core/index.js';
+import type { SpareRefusal } from './context.js';
 import { tryProtocol } from './parts.js';
 import type { PostmasterLine } from './postmasterLine.js';
 import type { StopRequest } from './stopRequest.js';
@@ -44,6 +47,12 @@ export class LastWords {
     flush();
     if (saying.word !== 'returned' || saying.result?.state !== 'bytes') line.tell({ type: 'said', saying });
     else line.tell({ type: 'said', saying: { ...saying, result: { state: 'bytes' } } }, [saying.result.bytes]);
+  }
+
+  /** A spare that refuses its job has said all that there is to say. */
+  refuse(because: SpareRefusal): void {
+    this.#hasSpoken = true;
+    this.#options.line.tell({ type: 'refused', because });
   }
 
   /** It failed with this error; or, if that is what became of being asked to stop, it obeyed. */

@@ -18,9 +18,11 @@ interface Parts {
 }
 
 const parts: { -readonly [Name in keyof Parts]?: Parts[Name] } = {};
+let areKept = false;
 let protocol: typeof import('../protocol/index.js') | undefined;
 
 export async function prepareParts(): Promise<void> {
+  if (areKept) return;
   if ((process.features as { readonly require_module?: boolean }).require_module === true) return;
   parts.log = await import('./log.js');
   parts.progress = await import('./progress.js');
@@ -37,17 +39,21 @@ const KEEP_AFTER_MS = 1_000;
  * no descriptor to open them with, when it first logs a line or has to say why it ends.
  */
 export function keepParts(): void {
+  if (areKept) return;
   setTimeout(() => void keepAll(), KEEP_AFTER_MS).unref();
 }
 
-async function keepAll(): Promise<void> {
+/** All of it now: a spare has the time, and its worker shall find everything there. */
+export async function keepAll(): Promise<void> {
   // One after the other and not at once, so that the worker's own business goes on in between.
   protocol = await import('../protocol/index.js');
+  await prepareParts();
   for (const name of ['log', 'progress', 'workerLatch', 'peerChannel'] as const) part(name);
   await import('./pause.js');
   await import('./stopped.js');
   await import('./returned.js');
   await import('./resultGate.js');
+  areKept = true;
 }
 
 export function part<Name extends keyof Parts>(name: Name): Parts[Name] {

@@ -3,8 +3,8 @@
  * the words are in the kernel and outlive the process, however it ends. What it is told comes in on 4; the end of that
  * is the postmaster's end.
  *
- * The job, the first of what it is told, is read by a blocking read: before it there is nothing else to do. To hear the
- * rest, `listen` must be called; it loads node:net, which takes as long as all of the runtime, and so is put off until
+ * The first of what it is told, mostly its job, is read by a blocking read: before it there is nothing else to do. To
+ * hear the rest, `listen` must be called; it loads node:net, which takes as long as all of the runtime, and so is put off until
  * the worker's function has been entered or its module takes its time.
  *
  * The line does not keep the process alive: a worker lives for what it does. Only `awaitMessage` holds it, until the
@@ -51,18 +51,7 @@ export class PostmasterLine {
 
   /** Attachments, and the message as JSON, are kept under a frame's limit by whoever makes them. */
   tell(message: WorkerMessage, attachments: readonly Uint8Array[] = []): void {
-    const header = Buffer.from(
-      attachments.length === 0
-        ? JSON.stringify(message)
-        : JSON.stringify({ ...message, a: attachments.map(({ byteLength }) => byteLength) }),
-    );
-    const lengths = Buffer.allocUnsafe(8);
-    lengths.writeUInt32BE(
-      attachments.reduce((sum, { byteLength }) => sum + byteLength, 4 + header.length),
-      0,
-    );
-    lengths.writeUInt32BE(header.length, 4);
-    const frame = Buffer.concat([lengths, header, ...attachments]);
+    const frame = encodeWords(message, attachments);
     try {
       for (let at = 0; at < frame.length; ) at += writeSync(TO_POSTMASTER, frame, at);
     } catch {
@@ -108,9 +97,10 @@ export class PostmasterLine {
     if (!this.#isHeld) socket.unref();
     socket.on('data', (chunk: Buffer) => {
       this.#unread = this.#unread.length === 0 ? chunk : Buffer.concat([this.#unread, chunk]);
+      if (!this.#hasFrame()) return;
       this.#isHeld = false;
+      socket.unref();
       this.#handOut();
-      if (!this.#isHeld) socket.unref();
     });
     // A reset counts as an end: it is what a death looks like while words of ours are unread.
     socket.on('error', () => this.#down());
@@ -118,21 +108,14 @@ export class PostmasterLine {
   }
 
   #hasFrame(): boolean {
-    return this.#unread.length >= 8 && this.#unread.length >= 4 + this.#unread.readUInt32BE(0);
+    return frameLength(this.#unread) <= this.#unread.length;
   }
 
   #handOut(): void {
     while (this.#hasFrame()) {
-      const frame = this.#unread.subarray(0, 4 + this.#unread.readUInt32BE(0));
+      const frame = this.#unread.subarray(0, frameLength(this.#unread));
       this.#unread = this.#unread.subarray(frame.length);
-      let end = 8 + frame.readUInt32BE(4);
-      const { a: lengths = [], ...message } = JSON.parse(frame.toString('utf8', 8, end)) as OrderMessage & {
-        readonly a?: readonly number[];
-      };
-      const attachments = lengths.map((length) => {
-        end += length;
-        return frame.subarray(end - length, end);
-      });
+      const { message, attachments } = decodeOrder(frame);
       this.#messagesHeard += 1;
       this.#owner.told(message, attachments);
     }
@@ -144,4 +127,43 @@ export class PostmasterLine {
     this.#socket?.destroy();
     this.#owner.postmasterDied();
   }
+}
+
+/** The frame of what a worker tells. */
+export function encodeWords(message: WorkerMessage, attachments: readonly Uint8Array[]): Buffer {
+  const header = Buffer.from(
+    attachments.length === 0
+      ? JSON.stringify(message)
+      : JSON.stringify({ ...message, a: attachments.map(({ byteLength }) => byteLength) }),
+  );
+  const lengths = Buffer.allocUnsafe(8);
+  lengths.writeUInt32BE(
+    attachments.reduce((sum, { byteLength }) => sum + byteLength, 4 + header.length),
+    0,
+  );
+  lengths.writeUInt32BE(header.length, 4);
+  return Buffer.concat([lengths, header, ...attachments]);
+}
+
+export interface Order {
+  readonly message: OrderMessage;
+  readonly attachments: readonly Uint8Array[];
+}
+
+/** What stands in one whole frame. */
+export function decodeOrder(frame: Buffer): Order {
+  let end = 8 + frame.readUInt32BE(4);
+  const { a: lengths = [], ...message } = JSON.parse(frame.toString('utf8', 8, end)) as OrderMessage & {
+    readonly a?: readonly number[];
+  };
+  const attachments = lengths.map((length) => {
+    end += length;
+    return frame.subarray(end - length, end);
+  });
+  return { message, attachments };
+}
+
+/** Of the frame that begins here; endless as long as that cannot be known. */
+function frameLength(unread: Buffer): number {
+  return unread.length < 8 ? Infinity : 4 + unread.readUInt32BE(0);
 }

@@ -59,17 +59,23 @@ export interface Leftovers {
   readonly pipesOfOurs: number;
   /** In its channel. */
   readonly unsentMessages: number;
+  /** What was open before it had its job: what a spare has preloaded keeps open is nothing that the worker left. */
+  readonly openBefore: readonly string[];
 }
 
-export function warnOfLeftovers({ log, pipesOfOurs, unsentMessages: unsent }: Leftovers): void {
+export function warnOfLeftovers({ log, pipesOfOurs, unsentMessages: unsent, openBefore }: Leftovers): void {
   const counts = new Map<string, number>([['pipe', -pipesOfOurs]]);
-  for (const resource of process.getActiveResourcesInfo()) {
-    const name = NAMES[resource];
-    if (name !== undefined) counts.set(name, (counts.get(name) ?? 0) + 1);
-  }
+  const count = (resources: readonly string[], by: 1 | -1): void => {
+    for (const resource of resources) {
+      const name = NAMES[resource];
+      if (name !== undefined) counts.set(name, (counts.get(name) ?? 0) + by);
+    }
+  };
+  count(process.getActiveResourcesInfo(), 1);
+  count(openBefore, -1);
   const open = [...counts]
-    .filter(([, count]) => count > 0)
-    .map(([name, count]) => `${count} ${name}${count > 1 ? 's' : ''}`);
+    .filter(([, number]) => number > 0)
+    .map(([name, number]) => `${number} ${name}${number > 1 ? 's' : ''}`);
   if (open.length > 0) log().warn('returned with something open, which ends with it', { open });
   if (unsent > 0) log().warn('returned before all messages were sent: await channel.send()', { unsent });
 }

@@ -6,6 +6,9 @@
  *   something that ends with it, or listens for SIGTERM itself.
  * - Any other ends at once, as PostgreSQL's default handler does (R-WK-3): `onUnheeded`.
  *
+ * A process that is a spare, and no worker yet, ends at once in any case: nothing in it has begun that could want to
+ * end in order.
+ *
  * Who asked matters, since an end that the postmaster wanted is no failure. The postmaster writes its order before it
  * sends SIGTERM, so when the signal arrives the order is already in the descriptor: a SIGTERM is judged a turn of the
  * event loop later, when that has been read.
@@ -22,6 +25,8 @@ const MAX_CAUSE_DEPTH = 8;
 export interface StopRequestOptions {
   /** The worker is to end at once. */
   readonly onUnheeded: () => void;
+  /** It has no worker's life to bring to an end. */
+  readonly isSpare: () => boolean;
   /** Resolves when orders of the postmaster are being read. */
   readonly listen: () => Promise<void>;
 }
@@ -75,6 +80,8 @@ export class StopRequest {
   signaled(): void {
     if (this.#state !== 'none') return;
     this.#state = 'judging';
+    // Not a turn later, when it might have become a worker.
+    if (this.#options.isSpare()) return this.#options.onUnheeded();
     const listens = listensForSigterm();
     const judge = (): void => this.#ask('signal', listens);
     void this.#options.listen().then(() => setImmediate(() => setImmediate(judge)));
@@ -98,7 +105,8 @@ export class StopRequest {
   #ask(origin: StopOrigin, listens: boolean): void {
     if (this.#state === 'asked') return;
     this.#state = 'asked';
-    if (!this.#isHeeded && !listens && !listensForSigterm()) this.#options.onUnheeded();
+    if (this.#options.isSpare()) this.#options.onUnheeded();
+    else if (!this.#isHeeded && !listens && !listensForSigterm()) this.#options.onUnheeded();
     else void this.#abort(origin);
   }
 

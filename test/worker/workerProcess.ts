@@ -8,7 +8,7 @@ import { spawn } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { BackgroundWorker } from '../../src/core/index.js';
@@ -30,6 +30,9 @@ export interface WorkerOptions {
   readonly execArgv?: readonly string[];
   /** False: it is given no job. */
   readonly job?: boolean;
+  /** It is a spare that preloads these, paths or among `files`, and is given no job before `giveJob`. */
+  readonly preload?: readonly string[];
+  readonly env?: NodeJS.ProcessEnv;
 }
 
 export interface Ending {
@@ -61,7 +64,7 @@ export class WorkerProcess implements AsyncDisposable {
     this.child = spawn(process.execPath, [...(options.execArgv ?? []), main], {
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'pipe'],
-      env: { ...process.env, BGWORKER_ROLE: 'worker' },
+      env: { ...process.env, ...options.env, BGWORKER_ROLE: 'worker' },
     });
     this.child.stdout?.setEncoding('utf8').on('data', (text: string) => {
       this.stdout += text;
@@ -86,7 +89,9 @@ export class WorkerProcess implements AsyncDisposable {
         this.#events.emit('news');
       });
     });
-    if (options.job !== false) this.giveJob();
+    const { preload } = options;
+    if (preload !== undefined) this.order({ type: 'spare', preload: preload.map((name) => this.#urlOf(name)) });
+    else if (options.job !== false) this.giveJob();
   }
 
   giveJob(): void {
@@ -112,7 +117,11 @@ export class WorkerProcess implements AsyncDisposable {
   /** The URL of its module. */
   get module(): string {
     const { files, module = Object.keys(files ?? {})[0] ?? '' } = this.#options;
-    return files === undefined ? new URL(module, fixtures).href : pathToFileURL(join(this.directory, module)).href;
+    return files === undefined ? new URL(module, fixtures).href : this.#urlOf(module);
+  }
+
+  #urlOf(name: string): string {
+    return pathToFileURL(resolve(this.directory, name)).href;
   }
 
   order(message: OrderMessage, attachments: readonly Uint8Array[] = []): void {

@@ -1,0 +1,131 @@
+/**
+ * The files that a spare has preloaded, and whether they are still what was loaded: a worker must not run code that
+ * nobody could have loaded any more when it was registered.
+ *
+ * The list is the debugger's: when it is enabled it names every script there is, ES module or CommonJS, on every version
+ * of Node. It is asked within the process, once, without a port. What else `require` has loaded (JSON, addons) stands in
+ * its cache. Not seen: JSON that an ES module imports, and files that a module reads by itself.
+ *
+ * A file is what it was while its inode, size and times are the same, whatever the clock did meanwhile, and whatever
+ * directory was moved into the place of another. The times are compared with the clock only once: a file that was
+ * changed while this process booted may have been read before or after.
+ */
+import type { Stats } from 'node:fs';
+import { realpathSync, statSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+
+/** The kernel takes a file's times from a clock that ticks every 10 ms, or more often. */
+const TICK_MS = 10;
+/** Some file systems know only whole seconds, or every other one. */
+const COARSE_TICK_MS = 2_000;
+
+/** Options of Node that load modules before our first file. */
+const LOADS_MODULES = /(?:^|\s)(?:--import|--require|-r|--loader|--experimental-loader)\b/;
+
+export class PreloadedFiles {
+  readonly #optionsLoad = LOADS_MODULES.test(`${process.execArgv.join(' ')} ${process.env['NODE_OPTIONS'] ?? ''}`);
+  /** Nothing of it can have been read before. */
+  readonly #since = this.#optionsLoad ? performance.timeOrigin : Date.now();
+  /** By path: what it was. */
+  readonly #files = new Map<string, Print>();
+  /** The paths of the modules that were named, and where they led to. */
+  readonly #named = new Map<string, string | undefined>();
+  /** Changed while it was loaded. */
+  #changed: string | undefined;
+
+  /** To be made before the first is imported, and called after the last. Files of our own package are left out: a worker runs the version of its postmaster. */
+  async record(modules: readonly string[], packagePath: string): Promise<void> {
+    if (modules.length === 0 && !this.#optionsLoad) return;
+    for (const module of modules) {
+      const path = fileURLToPath(module);
+      this.#named.set(path, realPath(path));
+    }
+    const ours = `${packagePath}dist/src/`;
+    for (const path of new Set([...(await scriptPaths()), ...Object.keys(createRequire(import.meta.url).cache)])) {
+      if (path.startsWith(ours)) continue;
+      const stats = tryStat(path);
+      // What was never a file of its own (the inside of an archive, a name that a loader made up) cannot be compared.
+      if (stats === undefined) continue;
+      this.#files.set(path, printOf(stats));
+      if (newestOf(stats) >= this.#since) this.#changed ??= path;
+    }
+  }
+
+  /** The first that is not what it was. */
+  findStale(): string | undefined {
+    if (this.#changed !== undefined) return this.#changed;
+    for (const [path, real] of this.#named) if (realPath(path) !== real) return path;
+    for (const [path, print] of this.#files) {
+      const stats = tryStat(path);
+      if (stats === undefined || !isSame(printOf(stats), print)) return path;
+    }
+    return undefined;
+  }
+}
+
+interface Print {
+  readonly ino: number;
+  readonly size: number;
+  readonly mtimeMs: number;
+  readonly ctimeMs: number;
+}
+
+function printOf({ ino, size, mtimeMs, ctimeMs }: Stats): Print {
+  return { ino, size, mtimeMs, ctimeMs };
+}
+
+function isSame(one: Print, other: Print): boolean {
+  return (
+    one.ctimeMs === other.ctimeMs && one.mtimeMs === other.mtimeMs && one.size === other.size && one.ino === other.ino
+  );
+}
+
+/** The latest moment at which it may have been changed. */
+function newestOf({ mtimeMs, ctimeMs }: Stats): number {
+  const newest = Math.max(mtimeMs, ctimeMs);
+  return newest + (newest % 1_000 === 0 ? COARSE_TICK_MS : TICK_MS);
+}
+
+function tryStat(path: string): Stats | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false });
+  } catch {
+    // A directory on the way to it is closed to us, or is none any more.
+    return undefined;
+  }
+}
+
+function realPath(path: string): string | undefined {
+  try {
+    return realpathSync.native(path);
+  } catch {
+    // It is gone, which is a change as much as any other.
+    return undefined;
+  }
+}
+
+async function scriptPaths(): Promise<readonly string[]> {
+  const paths: string[] = [];
+  const session = await openSession();
+  // A Node that was built without the debugger knows only the modules that were named, and what was required.
+  if (session === undefined) return paths;
+  session.on('Debugger.scriptParsed', ({ params: { url } }) => {
+    if (url.startsWith('file:')) paths.push(fileURLToPath(url));
+    else if (url.startsWith('/')) paths.push(url);
+  });
+  session.connect();
+  session.post('Debugger.enable');
+  session.post('Debugger.disable');
+  session.disconnect();
+  return paths;
+}
+
+async function openSession(): Promise<import('node:inspector').Session | undefined> {
+  try {
+    const { Session } = await import('node:inspector');
+    return new Session();
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,94 @@
+/**
+ * A spare: a process that has booted before there is a job for it. It loads the whole runtime, imports the modules that
+ * are to be preloaded, and waits; when a job comes it becomes that worker's process, and goes on as one
+ * that was started for it. Nothing here is loaded by a cold start.
+ *
+ * What it takes on with the job: working directory, environment, title, report file, priority, arguments. What remains
+ * to be seen of its former life:
+ *
+ * - Its age: `process.uptime()`, `performance.timeOrigin`, its memory, and `/proc/<pid>/environ`.
+ * - All that preloaded modules did: globals, listeners, timers, connections, variables of the environment, output (it is
+ *   the worker's first output then). A module that listens for SIGTERM does so in every worker of this spare, which thus
+ *   does not end at once when it is asked to stop; one that keeps a timer or a socket keeps a script alive.
+ *
+ * What preloaded modules must not spoil is the judgement of the worker's end: an exit code they set is taken back, and
+ * what they keep open counts as nothing that the worker left open. They cannot start workers while there is no job.
+ *
+ * Model: InitProcess and process_shared_preload_libraries; PostgreSQL needs no spares, since it forks.
+ */
+import { BgworkerError } from '../base/index.js';
+import type { Job, PackageCopy, SpareRefusal } from './context.js';
+import { lendClient } from './context.js';
+import { keepAll } from './parts.js';
+import { PreloadedFiles } from './preloadedFiles.js';
+
+export interface SpareBoot extends PackageCopy {
+  readonly countUsedStreams: () => number;
+}
+
+export class Spare {
+  readonly #boot: SpareBoot;
+  readonly #files = new PreloadedFiles();
+  #openBefore: readonly string[] = [];
+  #streamsUsedBefore = 0;
+
+  constructor(boot: SpareBoot) {
+    this.#boot = boot;
+  }
+
+  /** What preloaded modules had open when the job came, and how many streams they had printed to. */
+  get openBefore(): readonly string[] {
+    return this.#openBefore;
+  }
+
+  get streamsUsedBefore(): number {
+    return this.#streamsUsedBefore;
+  }
+
+  /** Before anything is preloaded. */
+  async prepare(modules: readonly string[]): Promise<void> {
+    process.title = 'bgworker: spare';
+    lendClient(this.#boot, async () => refuseWithoutJob(modules));
+    await keepAll();
+    await import('./argument.js');
+  }
+
+  /** When all is preloaded. */
+  async settle(modules: readonly string[]): Promise<void> {
+    await this.#files.record(modules, this.#boot.path);
+  }
+
+  /** Becomes the process of this worker; or says why it cannot, and has done nothing then. */
+  takeOn({ worker, directory, handle }: Job): SpareRefusal | undefined {
+    const file = this.#files.findStale();
+    if (file !== undefined) return { why: 'stale', file };
+    try {
+      process.chdir(worker.cwd);
+    } catch (error) {
+      const { code = 'UNKNOWN' } = error as NodeJS.ErrnoException;
+      // In the words of a process that cannot be made for the same reason.
+      return { why: 'system', errno: code, what: `enter the working directory ${worker.cwd}` };
+    }
+    const { env } = process;
+    delete env['BGWORKER_DIR'];
+    if (worker.attach) env['BGWORKER_DIR'] = directory;
+    Object.assign(env, worker.env);
+    env['BGWORKER_EPOCH'] = handle.epoch;
+    delete env['BGWORKER_ROLE'];
+    process.exitCode = undefined;
+    this.#openBefore = process.getActiveResourcesInfo();
+    this.#streamsUsedBefore = this.#boot.countUsedStreams();
+    return undefined;
+  }
+}
+
+function refuseWithoutJob(modules: readonly string[]): never {
+  throw new BgworkerError(
+    'ERR_WORKER_LOADING',
+    'a module that is preloaded may not start workers before there is a job',
+    {
+      detail: `a spare process has imported ${modules.join(', ')}, and one of them starts a worker; so would each spare`,
+      hint: 'start workers from a worker function, or from the program that starts the postmaster',
+    },
+  );
+}
