@@ -1,6 +1,7 @@
 /**
  * The truth table: makes each fault of truthRows.ts happen to a real worker and compares what is said of it with what
- * is so. `npm run truth` prints it; truth.test.ts holds every row right.
+ * is so, with a process that is made for the worker and with a spare. `npm run truth` prints it; truth.test.ts holds
+ * every row right.
  *
  * Milliseconds are from the moment at which another process first saw the worker dead, or, where there was no process,
  * from the postmaster's own time of the failure, to the moment at which the caller's promise had its answer.
@@ -20,6 +21,7 @@ import type { ExpectedStop, ExpectedWait, Row } from './truthRows.js';
 import { rows } from './truthRows.js';
 
 export type Policy = 'never' | 'onFailure';
+export type Origin = 'cold' | 'spare';
 
 export interface Outcome {
   readonly answer: string;
@@ -36,31 +38,51 @@ const LIMIT_MS = 60_000;
 /** How long the rows that wait are watched not to be answered. */
 const WATCH_MS = 300;
 
+/** A new process is counted as soon as it runs any JavaScript; a spare did so before it was anybody's. */
+const COUNT_STARTS = ['--require', fixturePath('truth/countStarts.cjs')];
+
 let witnesses = 0;
 
-export async function showRow(row: Row, policy: Policy, stage: Stage, observer?: Observer): Promise<Outcome> {
-  const place = await stage.place(row.place);
+/** A place that is short of something has none to spare, and what only a new process can have is started cold anyway. */
+export function hasSpares({ place, worker }: Row, scratch: string): boolean {
+  const { options = {} } = typeof worker === 'function' ? worker(scratch) : worker;
+  const { execArgv, nodePath, resourceLimits } = options;
+  return place === undefined && execArgv === undefined && nodePath === undefined && resourceLimits === undefined;
+}
+
+export async function showRow(
+  row: Row,
+  policy: Policy,
+  from: Origin,
+  stage: Stage,
+  observer?: Observer,
+): Promise<Outcome> {
+  const place = await stage.place(from === 'spare' ? 'spares' : row.place);
   const definition = typeof row.worker === 'function' ? row.worker(stage.scratch) : row.worker;
   witnesses += 1;
   const witness = join(stage.scratch, `starts-${witnesses}`);
   const { options = {} } = definition;
-  place.limit();
-  const handle = await place.client
-    .module(definition.module)
-    .register(definition.exportName ?? 'default', definition.arg, {
+  const register = (): Promise<BackgroundWorkerHandle> => {
+    place.limit();
+    return place.client.module(definition.module).register(definition.exportName ?? 'default', definition.arg, {
       cwd: stage.scratch,
       output: 'ignore',
       ...options,
       env: { ...options.env, TRUTH_STARTS: witness },
-      execArgv: ['--require', fixturePath('truth/countStarts.cjs'), ...(options.execArgv ?? [])],
+      ...(from === 'cold' ? { execArgv: [...COUNT_STARTS, ...(options.execArgv ?? [])] } : {}),
       restart: policy,
       restartTimeMs: RESTART_TIME_MS,
     });
+  };
+  const handle = await (from === 'spare' ? stage.withSpare(place.client, register) : register());
   try {
     const { expected } = row;
-    return expected.answer === 'waits'
-      ? await showWait(handle, expected)
-      : await showStop({ handle, expected, policy, place, stage, witness, observer });
+    const outcome =
+      expected.answer === 'waits'
+        ? await showWait(handle, expected)
+        : await showStop({ handle, expected, policy, from, place, stage, witness, observer });
+    const wrongOrigin = handle.startedFrom?.kind === from ? undefined : `started ${JSON.stringify(handle.startedFrom)}`;
+    return { ...outcome, problem: outcome.problem ?? wrongOrigin };
   } finally {
     await handle.terminate({ timeoutMs: 0 });
     await handle.waitForShutdown();
@@ -71,6 +93,7 @@ interface Showing {
   readonly handle: BackgroundWorkerHandle;
   readonly expected: ExpectedStop;
   readonly policy: Policy;
+  readonly from: Origin;
   readonly place: Place;
   readonly stage: Stage;
   readonly witness: string;
@@ -78,7 +101,7 @@ interface Showing {
 }
 
 async function showStop(showing: Showing): Promise<Outcome> {
-  const { handle, expected, policy, place, stage, witness, observer } = showing;
+  const { handle, expected, policy, from, place, stage, witness, observer } = showing;
   const signal = AbortSignal.timeout(LIMIT_MS);
   // An observer needs the pid as soon as there is one. What comes then may be over before it could be waited for.
   const startup = await handle.waitForStartup({ until: observer === undefined ? 'running' : 'forked', signal });
@@ -97,7 +120,7 @@ async function showStop(showing: Showing): Promise<Outcome> {
     expected.check?.(reason, stage.scratch),
     compareRestart(answer, expected, policy),
     handle.attempts === 1 ? undefined : `${handle.attempts} starts`,
-    countLines(witness) === expected.processes ? undefined : `${countLines(witness)} processes`,
+    from === 'spare' || countLines(witness) === expected.processes ? undefined : `${countLines(witness)} processes`,
     policy === 'never' ? await compareResult(handle, expected) : undefined,
     await place.heard(),
     expected.kind === 'spawnFailed' ? await postmasterLives(place) : undefined,
@@ -202,21 +225,24 @@ async function main(): Promise<void> {
           console.log(`${row.fault} | ${missing}`);
           break;
         }
-        const { answer, ms, starts, problem } = await showRow(row, policy, stage, observer);
-        if (problem !== undefined) wrong += 1;
-        if (ms !== null) times.push(ms);
-        // Below zero: the caller knew it before the observer did.
-        const time = ms === null ? '' : `${Math.max(0, ms).toFixed(1)} ms`;
-        console.log(
-          [
-            row.fault,
-            `restart ${policy}`,
-            shorten(answer, stage.scratch),
-            time,
-            `${starts} start`,
-            problem === undefined ? 'ok' : `NOT: ${problem}`,
-          ].join(' | '),
-        );
+        for (const from of hasSpares(row, stage.scratch) ? (['cold', 'spare'] as const) : (['cold'] as const)) {
+          const { answer, ms, starts, problem } = await showRow(row, policy, from, stage, observer);
+          if (problem !== undefined) wrong += 1;
+          if (ms !== null) times.push(ms);
+          // Below zero: the caller knew it before the observer did.
+          const time = ms === null ? '' : `${Math.max(0, ms).toFixed(1)} ms`;
+          console.log(
+            [
+              row.fault,
+              `restart ${policy}`,
+              from,
+              shorten(answer, stage.scratch),
+              time,
+              `${starts} start`,
+              problem === undefined ? 'ok' : `NOT: ${problem}`,
+            ].join(' | '),
+          );
+        }
       }
     }
   } finally {

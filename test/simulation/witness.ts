@@ -315,7 +315,8 @@ export class Witness {
     if (event.type !== 'workerExited' && event.type !== 'spawnFailed') return;
     // A spare that was lost before it took the job was no attempt, and that one goes on.
     const goesOn = effects.some(
-      (effect) => effect.type === 'startWorker' && formatKey(effect) === formatKey(event) && effect.attempt === event.attempt,
+      (effect) =>
+        effect.type === 'startWorker' && formatKey(effect) === formatKey(event) && effect.attempt === event.attempt,
     );
     expect(goesOn || reports > 0, 'every death is reported');
   }

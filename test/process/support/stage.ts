@@ -4,6 +4,7 @@
  */
 import { execFileSync } from 'node:child_process';
 import { chmodSync } from 'node:fs';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Client } from '../../../src/index.js';
 import { until } from '../../postmaster/processState.js';
 import type { Row } from '../truthRows.js';
@@ -27,9 +28,10 @@ const OTHER_USER = 61_547;
 export class Stage {
   readonly scene = new Scene();
   readonly scratch = this.scene.directory();
-  readonly #places = new Map<Row['place'], Promise<Place>>();
+  readonly #places = new Map<Row['place'] | 'spares', Promise<Place>>();
+  #turn: Promise<unknown> = Promise.resolve();
 
-  place(kind: Row['place']): Promise<Place> {
+  place(kind: Row['place'] | 'spares'): Promise<Place> {
     const known = this.#places.get(kind);
     if (known !== undefined) return known;
     const place = this.#open(kind);
@@ -37,12 +39,24 @@ export class Stage {
     return place;
   }
 
+  /** One after the other: each finds a spare idle, and has been given it before the next one looks. */
+  withSpare<Handle>(client: Client, register: () => Promise<Handle>): Promise<Handle> {
+    const turn = this.#turn.then(async () => {
+      while ((await client.spares()).idle === 0) await pause(5);
+      return register();
+    });
+    this.#turn = turn.catch(() => {});
+    return turn;
+  }
+
   end(): Promise<void> {
     return this.scene.end();
   }
 
-  async #open(kind: Row['place']): Promise<Place> {
+  async #open(kind: Row['place'] | 'spares'): Promise<Place> {
     switch (kind) {
+      case 'spares':
+        return placeOf(await this.scene.postmaster({ maxWorkerProcesses: 64, spareWorkers: 4 }));
       case undefined:
         return placeOf(await this.scene.postmaster({ maxWorkerProcesses: 64 }));
       case 'noDescriptors': {
