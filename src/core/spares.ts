@@ -18,41 +18,9 @@
 import type { BackgroundWorker } from './backgroundWorker.js';
 import type { SpareEvent } from './event.js';
 import type { Limits } from './limits.js';
-import type { Draft, State } from './state.js';
+import type { Draft, Spare, Spares, State } from './state.js';
+import { NEVER_WANTED } from './state.js';
 import type { SparesActivity, StartedFrom } from './workerStatus.js';
-
-export interface Spares {
-  /** Numbers are never used twice. */
-  readonly next: number;
-  /** In the order in which they were made. */
-  readonly pool: readonly Spare[];
-  /** Until then they are wanted: the instant and `spareIdleMs` of the last start that one could have served. */
-  readonly wantedUntil: number;
-  /** Since when there are fewer than there should be; Infinity while there are enough. */
-  readonly shortSince: number;
-  /** None is made before. */
-  readonly notBefore: number;
-  /** Spares that died by themselves since one took a job. */
-  readonly deaths: number;
-}
-
-export interface Spare {
-  readonly spare: number;
-  readonly pid: number | null;
-  /** `starting`: the order was given. `booting`: there is a process. `leaving`: its end was ordered. */
-  readonly state: 'starting' | 'booting' | 'idle' | 'leaving';
-}
-
-const NEVER_WANTED = Number.NEGATIVE_INFINITY;
-
-export const NO_SPARES: Spares = {
-  next: 1,
-  pool: [],
-  wantedUntil: NEVER_WANTED,
-  shortSince: Number.POSITIVE_INFINITY,
-  notBefore: Number.NEGATIVE_INFINITY,
-  deaths: 0,
-};
 
 /** What a start brings about is served first; making a process takes the postmaster a millisecond or two. */
 const REFILL_AFTER_MS = 10;

@@ -14,7 +14,6 @@ import type { LastWords } from './lastWords.js';
 import type { Limits } from './limits.js';
 import type { PersistentMap } from './persistentMap.js';
 import type { SlotSummary, SlotTree } from './slotTree.js';
-import type { Spares } from './spares.js';
 import type { Phase, ShutdownMode, StopReason } from './stopReason.js';
 import type { WorkerKey } from './workerHandle.js';
 import type { WorkerIndex } from './workerIndex.js';
@@ -133,6 +132,39 @@ export interface Up {
   /** When its memory is measured next; Infinity without a limit. */
   readonly measureAt: number;
 }
+
+export interface Spares {
+  /** Numbers are never used twice. */
+  readonly next: number;
+  /** In the order in which they were made. */
+  readonly pool: readonly Spare[];
+  /** Until then they are wanted: the instant and `spareIdleMs` of the last start that one could have served. */
+  readonly wantedUntil: number;
+  /** Since when there are fewer than there should be; Infinity while there are enough. */
+  readonly shortSince: number;
+  /** None is made before. */
+  readonly notBefore: number;
+  /** Spares that died by themselves since one took a job. */
+  readonly deaths: number;
+}
+
+export interface Spare {
+  readonly spare: number;
+  readonly pid: number | null;
+  /** `starting`: the order was given. `booting`: there is a process. `leaving`: its end was ordered. */
+  readonly state: 'starting' | 'booting' | 'idle' | 'leaving';
+}
+
+export const NEVER_WANTED = Number.NEGATIVE_INFINITY;
+
+export const NO_SPARES: Spares = {
+  next: 1,
+  pool: [],
+  wantedUntil: NEVER_WANTED,
+  shortSince: Number.POSITIVE_INFINITY,
+  notBefore: Number.NEGATIVE_INFINITY,
+  deaths: 0,
+};
 
 /** Why we make a process stop. While it is there, a signal that ends the process is ours and no crash. */
 export interface Stop {

@@ -30,9 +30,9 @@ import { registerEarly, requestRegistration, serveWaiting, withdrawRegistration 
 import { runDue } from './schedule.js';
 import { exitWhenEmpty } from './shutdown.js';
 import { SlotTree } from './slotTree.js';
-import { applySpareEvent, keepSpares, NO_SPARES, replaceSpares, wantSpares } from './spares.js';
+import { applySpareEvent, keepSpares, replaceSpares, wantSpares } from './spares.js';
 import type { Draft, State } from './state.js';
-import { openDraft, sealDraft } from './state.js';
+import { NO_SPARES, openDraft, sealDraft } from './state.js';
 
 export interface Transition {
   readonly state: State;

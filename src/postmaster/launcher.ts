@@ -7,9 +7,10 @@ import { join } from 'node:path';
 import type { Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { unreachable } from '../base/index.js';
-import type { AttemptKey, BackgroundWorker, Event, ExitFacts, StopOrder, WorkerKey } from '../core/index.js';
+import type { AttemptKey, BackgroundWorker, ExitFacts, StopOrder, WorkerKey } from '../core/index.js';
 import { formatHandle, formatKey } from '../core/index.js';
 import type { ChannelMessage, OrderMessage, SpareRefusal, WorkerMessage } from '../protocol/index.js';
+import type { Fact } from './fact.js';
 import type { Guardian } from './guardian.js';
 import type { Log } from './log.js';
 import type { Forwarding } from './output.js';
@@ -17,9 +18,6 @@ import type { Settings } from './settings.js';
 import { Spares } from './spares.js';
 import type { ProcessPlace, WorkerListener } from './workerProcess.js';
 import { WorkerProcess } from './workerProcess.js';
-
-/** An event without its time: that is added when it is dispatched. */
-export type Fact = Event extends infer E ? (E extends Event ? Omit<E, 'at'> : never) : never;
 
 export interface LauncherOptions {
   readonly epoch: string;

@@ -8,8 +8,8 @@
  */
 import type { Saying } from '../core/index.js';
 import type { WorkerMessage } from '../protocol/index.js';
+import type { Fact } from './fact.js';
 import type { Guardian } from './guardian.js';
-import type { Fact } from './launcher.js';
 import type { Log } from './log.js';
 import type { Forwarding } from './output.js';
 import type { ProcessPlace, WorkerListener } from './workerProcess.js';

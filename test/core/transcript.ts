@@ -13,6 +13,7 @@
 import type { AttemptKey, BackgroundWorker, Event, Limits, State, WorkerKey } from '../../src/core/index.js';
 import { checkState, completeBackgroundWorker, initialState, tenantOf, transition } from '../../src/core/index.js';
 import { defaultLimits } from '../../src/core/limits.js';
+import type { Fact } from '../../src/postmaster/fact.js';
 import { printEffect, printState } from './print.js';
 
 export interface Scenario {
@@ -38,8 +39,6 @@ export function play({ lines }: Scenario): readonly string[] {
     return line.startsWith('> ') ? [line, ...world.play(line.slice(2)).map((effect) => `  ${effect}`)] : [line];
   });
 }
-
-type Fact = Event extends infer E ? (E extends Event ? Omit<E, 'at'> : never) : never;
 
 /** A core of its own, driven by the lines of a transcript. */
 export class Trial {

@@ -6,7 +6,8 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { PassThrough, Readable, Writable } from 'node:stream';
 import { afterEach, test } from 'node:test';
-import type { Forwarding, OutputPart } from '../../src/postmaster/output.js';
+import type { OutputPart } from '../../src/postmaster/keptEnd.js';
+import type { Forwarding } from '../../src/postmaster/output.js';
 import { readToQuiet, WorkerOutput } from '../../src/postmaster/output.js';
 
 const started: ChildProcess[] = [];

@@ -231,8 +231,8 @@ describe('spares', { concurrency: 3, timeout: SUITE_MS }, () => {
     await untilGone(old);
     await untilIdle(client, 2);
     await client.reload({ spareWorkers: 0 });
-    await untilIdle(client, 0);
-    assert.equal(sparesOf(client).length, 0);
+    await until(() => sparesOf(client).length === 0, 'they are gone');
+    assert.deepEqual(await client.spares(), { wanted: 0, idle: 0, booting: 0, deaths: 0, retryAt: null });
   });
 
   test('unused spares go, and come again with the next start', async (t) => {

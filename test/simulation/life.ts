@@ -4,11 +4,11 @@
  */
 import type { WorkerKey } from '../../src/core/index.js';
 import { sparesActivity } from '../../src/core/index.js';
+import type { Fact } from '../../src/postmaster/fact.js';
 import { LONGEST_REST_MS, LONGEST_STOP_MS, randomLimits, randomWorker } from './definitions.js';
 import type { Random } from './random.js';
 import { randomFrom } from './random.js';
 import { expect } from './violation.js';
-import type { Fact } from './world.js';
 import { World } from './world.js';
 
 export interface Failure {

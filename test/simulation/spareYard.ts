@@ -3,9 +3,9 @@
  * holds the core to its word: a spare is given one job, and never one that was not idle or was told to end.
  */
 import type { Effect } from '../../src/core/index.js';
+import type { Fact } from '../../src/postmaster/fact.js';
 import type { Random } from './random.js';
 import { expect } from './violation.js';
-import type { Fact } from './world.js';
 
 export interface Spare {
   readonly spare: number;

@@ -14,13 +14,12 @@ import type {
   State,
 } from '../../src/core/index.js';
 import { checkState, initialState, nextWakeupAt, transition } from '../../src/core/index.js';
+import type { Fact } from '../../src/postmaster/fact.js';
 import { MEMORY_LIMIT_BYTES } from './definitions.js';
 import type { Random } from './random.js';
 import { SpareYard } from './spareYard.js';
 import { expect } from './violation.js';
 import { Witness } from './witness.js';
-
-export type Fact = Event extends infer E ? (E extends Event ? Omit<E, 'at'> : never) : never;
 
 export interface Process {
   readonly attempt: AttemptKey;
