@@ -33,8 +33,14 @@ export interface AttachOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-export interface Registered {
+/** A worker, and the number of its deaths that whoever was given it has no question about. */
+export interface Named {
   readonly watched: WatchedWorker;
+  /** Taken from the reply itself: by the time its asker goes on, the worker may have died once more. */
+  readonly deathsBefore: number;
+}
+
+export interface Registered extends Named {
   /** The name was taken, and this is the worker that has it. */
   readonly existing: boolean;
 }
@@ -148,7 +154,8 @@ export class Backend implements ConnectionOwner {
         const { existing } = reply;
         if (!existing) publishRegistration(watched.id, worker);
         if (isWithdrawn && !existing) this.#terminateUnwanted(watched.key);
-        return { watched, existing };
+        // Of a worker that is his own the registrant has missed nothing, however late the reply is read.
+        return { watched, existing, deathsBefore: existing ? deathsOf(watched) : 0 };
       },
       signal,
       givenUp: (request) => {
@@ -159,11 +166,15 @@ export class Backend implements ConnectionOwner {
   }
 
   /** The worker a key names, watched from now on. Rejects with `ERR_UNKNOWN_WORKER` if there was never one. */
-  async find({ slot, generation }: WorkerKey, signal: AbortSignal | undefined): Promise<WatchedWorker> {
+  async find({ slot, generation }: WorkerKey, signal: AbortSignal | undefined): Promise<Named> {
     const known = this.#workers.get(formatKey({ slot, generation }));
-    if (known !== undefined) return known;
+    if (known !== undefined) return { watched: known, deathsBefore: deathsOf(known) };
     const question = { type: 'watch', slot, generation } as const;
-    return this.ask(question, (reply, attachments) => this.#watched(reply, attachments), { signal });
+    const read: Read<Named> = (reply, attachments) => {
+      const watched = this.#watched(reply, attachments);
+      return { watched, deathsBefore: deathsOf(watched) };
+    };
+    return this.ask(question, read, { signal });
   }
 
   /** Asks something about a worker that is answered with its status; the status is told before the promise resolves. */
@@ -293,6 +304,10 @@ export class Backend implements ConnectionOwner {
   #idOf({ slot, generation }: WorkerKey): string {
     return formatHandle({ epoch: this.greeting.epoch, slot, generation });
   }
+}
+
+function deathsOf({ told }: WatchedWorker): number {
+  return told?.status.deaths ?? 0;
 }
 
 function toldIn(reply: Extract<Reply, { status: WireStatus }>, attachments: readonly Uint8Array[]): Told {

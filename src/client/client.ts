@@ -179,7 +179,8 @@ export class Client {
     }
     const isHere = handle.epoch === this.epoch && this.closed === null;
     if (!isHere && isKnownDead(handle.epoch)) {
-      return new BackgroundWorkerHandle<Result>(this.#backend, new WatchedWorker(String(text), handle, null));
+      const watched = new WatchedWorker(String(text), handle, null);
+      return new BackgroundWorkerHandle<Result>(this.#backend, { watched, deathsBefore: 0 });
     }
     if (handle.epoch !== this.epoch) {
       throw new BgworkerError('ERR_FOREIGN_HANDLE', "the handle is another postmaster's", {

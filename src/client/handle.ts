@@ -8,7 +8,8 @@
  * - `waitForStartup` answers for the newest attempt this handle has not answered for. If there is none, it waits for
  *   the one under way or next to come. A worker that runs now is started, one that ended for good stopped, at once.
  * - `waitForShutdown({ until: 'nextDeath' })` answers for the next death this handle has not answered for; a wait for
- *   a startup that answered `stopped` has answered for that death.
+ *   a startup that answered `stopped` has answered for that death. Who registered the worker is owed all its deaths,
+ *   whoever found it those behind the reply that showed it to him, also if they came before he had the handle.
  *
  * Model: BackgroundWorkerHandle, GetBackgroundWorkerPid, WaitForBackgroundWorkerStartup, …Shutdown and
  * TerminateBackgroundWorker in bgworker.c; R-API-1 to R-API-51. Beyond it: started means that the worker's function was
@@ -17,7 +18,7 @@
 import { assert, BgworkerError } from '../base/index.js';
 import type { Phase, StartedFrom, WorkerStatus } from '../core/index.js';
 import { MAX_INTERVAL_MS } from '../core/index.js';
-import type { Backend } from './backend.js';
+import type { Backend, Named } from './backend.js';
 import type { WorkerChannel } from './channel.js';
 import { errorOfEnd } from './connection.js';
 import { PostmasterDiedError } from './errors.js';
@@ -79,10 +80,10 @@ export class BackgroundWorkerHandle<Result = unknown> implements AsyncIterable<W
   #described: { readonly of: WorkerStatus; readonly reason: WorkerStopReason | null } | undefined;
 
   /** Handles are made by `register`, `launch` and `client.handle`. */
-  constructor(backend: Backend, watched: WatchedWorker) {
+  constructor(backend: Backend, { watched, deathsBefore }: Named) {
     this.#backend = backend;
     this.#watched = watched;
-    this.#answeredDeaths = watched.told?.status.deaths ?? 0;
+    this.#answeredDeaths = deathsBefore;
   }
 
   /** The handle as text, `epoch:slot:generation`: good for `client.handle` in any process, and for the command line. */

@@ -50,9 +50,9 @@ export async function registerWorker(
   try {
     const worker = await defineRegistration(target, workerOptions, stored.mainArg);
     const until = anyOf(signal, waitForSlot === true ? undefined : waitForSlot);
-    const { watched, existing } = await backend.register(worker, waitForSlot !== undefined, until);
-    if (existing) await stored.discard();
-    return new BackgroundWorkerHandle(backend, watched);
+    const registered = await backend.register(worker, waitForSlot !== undefined, until);
+    if (registered.existing) await stored.discard();
+    return new BackgroundWorkerHandle(backend, registered);
   } catch (error) {
     await stored.discard();
     throw error;

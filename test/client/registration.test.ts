@@ -13,6 +13,8 @@ import { benchForEachTest } from './attach.js';
 import { reasonOf, runningStatus, statusOf, stoppedStatus } from './fakePostmaster.js';
 
 const bench = benchForEachTest();
+/** Something hangs. */
+const PATIENCE_MS = 5_000;
 const workers = new URL('./workers.js', import.meta.url);
 type Workers = typeof import('./workers.js');
 
@@ -66,6 +68,49 @@ test('the reply and the notification behind it in one chunk: the handle has both
   const handle = await registering;
   assert.equal((await handle.waitForStartup()).status, 'stopped');
   assert.equal(await handle.result(), undefined);
+});
+
+test('a death that came before the handle was there is the next one for its registrant (R-API-22)', async () => {
+  const client = await bench().attach();
+  const registering = typed(client).register('double', 21, { restart: 'onFailure' });
+  const { connection, message } = await bench().postmaster.next('register');
+  connection.registered(message.request, statusOf());
+  connection.tell(runningStatus(1));
+  connection.tell(stoppedStatus(2, 1));
+  const handle = await registering;
+  assert.equal(handle.status, 'stopped', 'all of it was read before the handle was made');
+  const death = await handle.waitForShutdown({ until: 'nextDeath', signal: AbortSignal.timeout(PATIENCE_MS) });
+  assert.equal(death.status === 'stopped' && death.reason.attempt, 1);
+});
+
+test('the same when the answer was lost and the worker has died until it is asked for again', async () => {
+  const client = await bench().attach();
+  const registering = typed(client).register('double', 21, { restart: 'onFailure' });
+  (await bench().postmaster.next('register')).connection.cut();
+  const { connection, message } = await bench().postmaster.next('register');
+  connection.registered(message.request, stoppedStatus(2, 1));
+  const handle = await registering;
+  const death = await handle.waitForShutdown({ until: 'nextDeath', signal: AbortSignal.timeout(PATIENCE_MS) });
+  assert.equal(death.status === 'stopped' && death.reason.attempt, 1);
+});
+
+test("of another's worker the deaths are counted from the reply that showed it", async () => {
+  const client = await bench().attach();
+  const registering = typed(client).register('double', 21, { name: 'w', ifNameTaken: 'useIt' });
+  const register = await bench().postmaster.next('register');
+  register.connection.registered(register.message.request, runningStatus(3, 2), true);
+  register.connection.tell(stoppedStatus(4, 2));
+  const finding = client.handle(`${client.epoch}:1:1`);
+  const watch = await bench().postmaster.next('watch');
+  watch.connection.tell(stoppedStatus(4, 2, { slot: 1 }), { type: 'status', request: watch.message.request });
+  watch.connection.tell(stoppedStatus(6, 3, { slot: 1 }));
+  for (const [handle, attempt] of [
+    [await registering, 2],
+    [await finding, 3],
+  ] as const) {
+    const death = await handle.waitForShutdown({ until: 'nextDeath', signal: AbortSignal.timeout(PATIENCE_MS) });
+    assert.equal(death.status === 'stopped' && death.reason.attempt, attempt);
+  }
 });
 
 test('a registration whose answer was lost is asked again with the same key', async () => {
