@@ -13,7 +13,7 @@ import { randomBytes } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Writable } from 'node:stream';
-import { unreachable } from '../base/index.js';
+import { ourFault, unreachable } from '../base/index.js';
 import type { ClientId, Effect, Event, State } from '../core/index.js';
 import { checkState, initialState, nextWakeupAt, tenantOf, transition } from '../core/index.js';
 import type { ClientMessage, GoodbyeDetail } from '../protocol/index.js';
@@ -180,7 +180,13 @@ export class Postmaster {
     this.#facts.push(fact);
     if (this.#isDispatching) return;
     this.#isDispatching = true;
-    for (let next = this.#facts.shift(); next !== undefined; next = this.#facts.shift()) this.#apply(next);
+    try {
+      for (let next = this.#facts.shift(); next !== undefined; next = this.#facts.shift()) this.#apply(next);
+    } catch (error) {
+      // Half a transition has been performed. Whoever brought the fact may take a BgworkerError for his client's or his
+      // worker's fault and go on, and then no fact would ever be heard of again.
+      ourFault('an order of the core could not be performed', error);
+    }
     this.#isDispatching = false;
     this.#alarm.set(nextWakeupAt(this.#state));
   }

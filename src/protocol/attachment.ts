@@ -9,9 +9,9 @@
  * Bytes that are kept must not keep more than themselves: a result of ten bytes is cut from a chunk of 64 KiB, which
  * would live as long as the result. What is small beside the chunk it lies in is copied out of it.
  */
-import { assert } from '../base/index.js';
+import { assert, BgworkerError } from '../base/index.js';
 import type { BackgroundWorker, Saying, WorkerResult, WorkerStatus } from '../core/index.js';
-import { encodeFrame } from './frame.js';
+import { encodeFrame, JOB_ROOM_BYTES, MAX_FRAME_BYTES } from './frame.js';
 import type {
   ClientMessage,
   EmbeddedMessage,
@@ -41,8 +41,9 @@ export function decodeRegister(message: RegisterMessage, attachments: readonly U
   return { ...message, worker: withArgument(message.worker, attachments[0]) };
 }
 
+/** Whatever could be registered can be made a job of: the worker reads frames of any length. */
 export function encodeJob(message: JobMessage): Buffer {
-  return encodeWithArgument(message);
+  return encodeWithArgument(message, MAX_FRAME_BYTES + JOB_ROOM_BYTES);
 }
 
 /** The message with the argument's bytes in place. */
@@ -50,8 +51,28 @@ export function decodeJob(message: JobMessage, attachments: readonly Uint8Array[
   return { ...message, worker: withArgument(message.worker, attachments[0]) };
 }
 
-/** `now` is the postmaster's monotonic clock at sending. The same frame may go to any number of clients. */
+/**
+ * `now` is the postmaster's monotonic clock at sending. The same frame may go to any number of clients. It never throws:
+ * what a worker says of its end leaves room for the rest (schema.ts), and where there is no room for a result, which an
+ * earlier run gave, beside the error of a later one, the result gives way.
+ */
 export function encodeStatus(status: WorkerStatus, now: number, envelope: StatusEnvelope): Buffer {
+  try {
+    return encodeWholeStatus(status, now, envelope);
+  } catch (error) {
+    if (!(error instanceof BgworkerError) || status.result?.state !== 'bytes') throw error;
+    return encodeWholeStatus({ ...status, result: RESULT_GAVE_WAY }, now, envelope);
+  }
+}
+
+const RESULT_GAVE_WAY: WorkerResult = {
+  state: 'problem',
+  code: 'ERR_RESULT_TOO_LARGE',
+  message: 'the result is too large to be told together with the error of a later run',
+  hint: 'leave it in a file and return the path, or throw errors with less text',
+};
+
+function encodeWholeStatus(status: WorkerStatus, now: number, envelope: StatusEnvelope): Buffer {
   const { result, ...rest } = status;
   const wire: WireStatus = { ...rest, result: wireResult(result) };
   const message: PostmasterMessage = { ...envelope, now, status: wire };
@@ -111,10 +132,10 @@ export function decodeSettings(settings: unknown, attachments: readonly Uint8Arr
   }
 }
 
-function encodeWithArgument(message: RegisterMessage | JobMessage): Buffer {
+function encodeWithArgument(message: RegisterMessage | JobMessage, maxBytes = MAX_FRAME_BYTES): Buffer {
   const { mainArg } = message.worker;
-  if (mainArg.kind !== 'bytes') return encodeFrame(message);
-  return encodeFrame({ ...message, worker: withoutBytes(message.worker) }, [mainArg.bytes]);
+  if (mainArg.kind !== 'bytes') return encodeFrame(message, [], maxBytes);
+  return encodeFrame({ ...message, worker: withoutBytes(message.worker) }, [mainArg.bytes], maxBytes);
 }
 
 /** The header's half of a worker. Its argument has the kind and lacks the bytes, until `withArgument`. */

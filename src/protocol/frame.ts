@@ -13,22 +13,28 @@ import type { Message } from './message.js';
 /** Whole frames at most this long: 1 MiB of attachment and room for a header. */
 export const MAX_FRAME_BYTES = 1024 * 1024 + 256 * 1024;
 export const MAX_ATTACHMENT_BYTES = 1024 * 1024;
+/** What a job says beside the worker that was registered: its handle, the directory. See `encodeJob`. */
+export const JOB_ROOM_BYTES = 16 * 1024;
 
 export interface Frame<M = Message> {
   readonly message: M;
   readonly attachments: readonly Uint8Array[];
 }
 
-export function encodeFrame(message: Message, attachments: readonly Uint8Array[] = []): Buffer {
+export function encodeFrame(
+  message: Message,
+  attachments: readonly Uint8Array[] = [],
+  maxBytes = MAX_FRAME_BYTES,
+): Buffer {
   const json =
     attachments.length === 0
       ? JSON.stringify(message)
       : JSON.stringify({ ...message, a: attachments.map((attachment) => attachment.byteLength) });
   const headerBytes = Buffer.byteLength(json);
   const totalBytes = attachments.reduce((sum, attachment) => sum + attachment.byteLength, 4 + headerBytes);
-  if (totalBytes > MAX_FRAME_BYTES) {
+  if (totalBytes > maxBytes) {
     throw new BgworkerError('ERR_FRAME_TOO_LONG', 'message too long', {
-      detail: `${message.type} of ${totalBytes} bytes, ${MAX_FRAME_BYTES} are allowed`,
+      detail: `${message.type} of ${totalBytes} bytes, ${maxBytes} are allowed`,
       hint: 'send it in pieces through a channel, or leave it in a file and send the path',
     });
   }

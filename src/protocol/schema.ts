@@ -51,6 +51,8 @@ type AttachmentCounts<M extends { readonly type: string }> = {
 const MAX_TEXT = 64 * 1024;
 const MAX_LONG_TEXT = 1024 * 1024;
 const MAX_ROWS = 100_000;
+/** It is told on, with the end of the output and all the rest of a status, in one frame (attachment.ts). */
+const MAX_SAYING_BYTES = 1024 * 1024;
 
 const request = integer(1, Number.MAX_SAFE_INTEGER);
 const pid = integer(1, 2 ** 31 - 1);
@@ -100,7 +102,9 @@ const saying: Rule = (value) => {
   if (!isRecord(value) || typeof value['word'] !== 'string' || !Object.hasOwn(SAYING_FIELDS, value['word'])) {
     return `a word, one of ${Object.keys(SAYING_FIELDS).join(', ')}`;
   }
-  return SAYING_FIELDS[value['word']]?.(value);
+  const wanted = SAYING_FIELDS[value['word']]?.(value);
+  if (wanted !== undefined) return wanted;
+  return Buffer.byteLength(JSON.stringify(value)) <= MAX_SAYING_BYTES ? undefined : `at most ${MAX_SAYING_BYTES} bytes`;
 };
 
 const systemRefusal = record({ errno: text(256), what: text(MAX_TEXT) });
