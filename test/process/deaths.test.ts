@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import { describe, test } from 'node:test';
 import type { BackgroundWorkerHandle, Client, RegisterOptions } from '../../src/index.js';
-import { isGone, until } from '../postmaster/processState.js';
+import { isGone, stateOf, until } from '../postmaster/processState.js';
 import { fixtureUrl, launch, register } from './support/fixtures.js';
 import { untilPhase } from './support/patience.js';
 import { familyOf, kill } from './support/processes.js';
@@ -148,8 +148,9 @@ async function killAt(scene: Scene, point: Point): Promise<number> {
   // Their waits stand, and then they ask what nobody answers any more.
   const waits = everybody.flatMap(({ client, handles }) => waitForEverything(client, handles));
   process.kill(own.postmasterPid, 'SIGSTOP');
-  // What is known already has been answered by then.
-  await new Promise(setImmediate);
+  await until(() => stateOf(own.postmasterPid) === 'T', 'it says nothing more');
+  // What it had said is read, and answered, by then: the first of them may come without a look at the sockets.
+  for (let turn = 0; turn < 3; turn += 1) await new Promise(setImmediate);
   waits.push(...everybody.flatMap(({ client, handles }) => askEverything(client, handles)));
   const killedAt = performance.now();
   process.kill(own.postmasterPid, 'SIGKILL');
