@@ -67,8 +67,11 @@ export class PostmasterLine {
       try {
         bytes = readSync(FROM_POSTMASTER, chunk);
       } catch (error) {
+        const { code } = error as NodeJS.ErrnoException;
+        // A signal came between, such as the one that opens the debugger (SIGUSR1): nobody has died.
+        if (code === 'EINTR') continue;
         // Not a blocking descriptor: then the event loop has to wait for it.
-        if ((error as NodeJS.ErrnoException).code === 'EAGAIN') return this.awaitMessage();
+        if (code === 'EAGAIN') return this.awaitMessage();
       }
       if (bytes === 0) return this.#down();
       this.#unread = Buffer.concat([this.#unread, chunk.subarray(0, bytes)]);

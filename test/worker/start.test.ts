@@ -8,14 +8,28 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { introduce } from '../../src/protocol/index.js';
+import { until } from '../postmaster/processState.js';
 import type { WorkerOptions } from './workerProcess.js';
 import { withWorker } from './workerProcess.js';
+
+const ONE_FUNCTION: WorkerOptions = { files: { 'a.mjs': 'export default () => {}' } };
 
 test('hello says which copy of the package runs, and comes before the job', () =>
   withWorker({ files: { 'a.mjs': 'export default () => {}' }, job: false }, async (worker) => {
     await worker.hears('hello');
     const [hello] = worker.of('hello');
     assert.deepEqual(hello, { type: 'hello', ...introduce(), pid: worker.child.pid });
+  }));
+
+test('a signal that ends the wait for the job is no death of the postmaster', () =>
+  withWorker({ ...ONE_FUNCTION, job: false, execArgv: ['--inspect-port=0'] }, async (worker) => {
+    const { pid } = worker.child;
+    // The call it is in, and on which descriptor: it reads from 4, and does nothing else.
+    await until(() => readFileSync(`/proc/${pid}/syscall`, 'latin1').split(' ')[1] === '0x4', 'it waits for its job');
+    worker.child.kill('SIGUSR1');
+    await until(() => worker.stderr.includes('inspector') || worker.types !== 'hello', 'the debugger is open');
+    worker.giveJob();
+    assert.deepEqual(await worker.said(), { word: 'returned', asked: false, result: null });
   }));
 
 test('a start tells each phase once and in order', () =>
