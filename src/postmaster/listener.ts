@@ -12,7 +12,7 @@ import { createServer } from 'node:net';
 import { BgworkerError } from '../base/index.js';
 import type { ClientId } from '../core/index.js';
 import type { ClientMessage, GoodbyeDetail, GoodbyeReason, Introduction } from '../protocol/index.js';
-import { encodeFrame, FrameReader, parseClientMessage } from '../protocol/index.js';
+import { encodeFrame, FrameReader, parseClientMessage, startLongTimer } from '../protocol/index.js';
 
 export interface ListenerEvents {
   connected(client: ClientId, hello: Extract<ClientMessage, { type: 'hello' }>): void;
@@ -36,6 +36,8 @@ export interface ListenerOptions {
 const BLOCKED_BYTES = 256 * 1024;
 /** And one that holds more than this is not read any more. */
 const DEAF_BYTES = 4 * 1024 * 1024;
+/** So long the postmaster waits, at its end, for clients to take what was written for them. */
+const FAREWELL_MS = 1_000;
 /** So many may be connected without having said hello, which takes a client no time; then the oldest has to go. */
 const MAX_STRANGERS = 128;
 
@@ -80,12 +82,19 @@ export class Listener {
     this.#isOpenToNewcomers = false;
   }
 
-  /** Says goodbye to all, and resolves when every client that reads has had what was written for it. */
+  /**
+   * Says goodbye to all, and resolves when every client that reads has had what was written for it. One that does not,
+   * being stopped or busy, holds up nobody: what its socket took it finds there when it goes on.
+   */
   async close(reason: GoodbyeReason, detail: GoodbyeDetail): Promise<void> {
     const connections = [...this.#connections.values()];
     for (const connection of connections) connection.sayGoodbye(reason, detail);
     this.#server.close();
+    const farewell = startLongTimer(FAREWELL_MS, () => {
+      for (const connection of connections) connection.leave();
+    });
     await Promise.all(connections.map((connection) => connection.emptied));
+    farewell.stop();
   }
 
   #listen(): Promise<void> {
@@ -176,6 +185,11 @@ class Connection {
     this.#socket.end(encodeFrame({ type: 'goodbye', reason, refusal }));
     // What it goes on saying is not heard, but must be read for its end to be seen.
     this.#socket.resume();
+  }
+
+  /** Without waiting for the client any longer. */
+  leave(): void {
+    this.#socket.destroy();
   }
 
   #read(chunk: Buffer): void {

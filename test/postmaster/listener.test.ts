@@ -12,6 +12,10 @@ import type { Client } from '../../src/index.js';
 import { connect, startPostmaster } from '../../src/index.js';
 import type { ClientMessage, PostmasterMessage } from '../../src/protocol/index.js';
 import { encodeFrame, FrameReader, introduce, parsePostmasterMessage } from '../../src/protocol/index.js';
+import { isGone, until } from './processState.js';
+
+/** Something hangs. */
+const PATIENCE_MS = 10_000;
 
 let client: Client;
 before(async () => {
@@ -92,6 +96,24 @@ test('of many that say nothing the oldest has to go, and a client is served all 
   assert.deepEqual(await served.activity(), []);
   await served.close();
   for (const socket of silent) socket.destroy();
+});
+
+test('a client that is stopped does not hold up a shutdown, and finds the goodbye when it goes on', async () => {
+  const other = await startPostmaster({ logLevel: 'silent' });
+  const { postmasterPid } = other;
+  // It neither reads nor ends its side.
+  const stopped = connectSocket({ path: join(other.directory, 'postmaster.sock'), allowHalfOpen: true });
+  stopped.on('error', () => {});
+  stopped.write(encodeFrame(hello));
+  await once(stopped, 'readable');
+  void other.close();
+  await until(() => isGone(postmasterPid), 'the postmaster is gone', PATIENCE_MS);
+  const answers = answersOf(stopped);
+  stopped.end();
+  assert.deepEqual(
+    (await answers).map((message) => (message.type === 'goodbye' ? message.reason : message.type)),
+    ['welcome', 'shutdown'],
+  );
 });
 
 test('after all of this the postmaster goes on', async () => {
