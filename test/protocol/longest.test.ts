@@ -46,7 +46,15 @@ function statusWith(reason: Pick<StopReason, 'kind'>, result: WorkerStatus['resu
   const why = { ...reason, ...circumstances, output: dear.repeat(OUTPUT_BYTES), enteredAt: 2, stoppedAt: 3 };
   return {
     ...{ slot: 3, generation: 17, name: 'w', sequence: 4, status: 'stopped', phase: null, pid: null, attempts: 2 },
-    ...{ deaths: 2, reason: why as StopReason, final: false, willRestart: true, retryAt: null, result },
+    ...{
+      startedFrom: { kind: 'spare' },
+      deaths: 2,
+      reason: why as StopReason,
+      final: false,
+      willRestart: true,
+      retryAt: null,
+      result,
+    },
   };
 }
 
