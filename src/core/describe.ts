@@ -136,7 +136,7 @@ function describeRun(run: Run, at: number): string {
       if (run.startAt === null) return 'waiting for its crash group';
       return `restarting in ${(Math.max(0, run.startAt - at) / 1000).toFixed(1)} s`;
     case 'up':
-      if (run.stop === null) return run.phase ?? 'starting';
+      if (run.stop === null) return run.saying === null ? (run.phase ?? 'starting') : 'ending';
       return run.stop.killed ? 'being killed' : `stopping (${run.stop.cause.why})`;
   }
 }

@@ -4,6 +4,7 @@
  * loop exits 0), so what was said comes before the code, and the code before nothing.
  *
  * The rules, first that fits:
+ *  0. it had said its last word, did not end, and was killed for it: as if it had ended as it said
  *  1. the heap was exhausted, as Node's report says                            outOfMemory
  *  2. the function was never entered: what it said of its start, else how the process ended; a failed start is never
  *     a crash of its group
@@ -33,7 +34,8 @@ export interface Judgement {
   readonly verdict: Verdict;
 }
 
-export function judgeExit(run: Up, exit: ExitFacts, maxRunMs: number | null, isScript = false): Judgement {
+export function judgeExit(run: Up, facts: ExitFacts, maxRunMs: number | null, isScript = false): Judgement {
+  const exit = exitAsSaid(run, facts);
   const entered = run.enteredAt !== null;
   const { saying, stop } = run;
   if (exit.outOfMemory) return { cause: { kind: 'outOfMemory' }, verdict: entered ? 'crash' : 'failure' };
@@ -57,6 +59,16 @@ export function judgeExit(run: Up, exit: ExitFacts, maxRunMs: number | null, isS
     return { cause: { kind: 'exitedWithoutReturning' }, verdict: 'success' };
   }
   return { cause: { kind: 'exited' }, verdict: exit.code === 0 || exit.code === 1 ? 'failure' : 'crash' };
+}
+
+/**
+ * A process that had said its last word and did not end was killed by us: what it said counts, and the signal says
+ * nothing. It shows in the circumstances.
+ */
+function exitAsSaid({ leave, saying }: Up, exit: ExitFacts): ExitFacts {
+  if (leave?.killed !== true || exit.signal !== 'SIGKILL' || saying === null) return exit;
+  const code = saying.word === 'returned' ? 0 : saying.word === 'exiting' ? saying.code : 1;
+  return { ...exit, code, signal: null };
 }
 
 /** Whether a process that we made stop ended by no other signal than ours. */

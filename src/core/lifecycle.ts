@@ -22,6 +22,16 @@ import type { Circumstances, Phase, StopCause } from './stopReason.js';
 import { stopReason } from './stopReason.js';
 import { isSameWorker } from './workerHandle.js';
 
+/**
+ * How long a process may take to end after its last word: its exit listeners run then, and Node itself has been seen
+ * not to come to its end. As long as a stop may take, and long enough where that is no time at all.
+ */
+const MIN_LEAVE_MS = 5_000;
+
+function leaveMs({ terminateTimeoutMs }: BackgroundWorker): number {
+  return Math.max(terminateTimeoutMs, MIN_LEAVE_MS);
+}
+
 /** How often the memory of a worker with a limit is looked at. */
 export const MEASURE_EVERY_MS = 500;
 
@@ -86,7 +96,15 @@ function applyProcessFact(
     case 'workerSaid':
       // The first word is the cause; what follows (an exit after an error) is its consequence.
       if (run.saying !== null || run.phase === null) return;
-      return putTenant(draft, changeTenant(tenant, { run: changeUp(run, { saying: event.saying }) }));
+      return putTenant(
+        draft,
+        changeTenant(tenant, {
+          run: changeUp(run, {
+            saying: event.saying,
+            leave: { killAt: draft.at + leaveMs(tenant.worker), killed: false },
+          }),
+        }),
+      );
     case 'workerExited':
       if (run.phase === null && run.stop === null) {
         return startCold(draft, changeTenant(tenant, { startedFrom: { kind: 'cold', because: 'spareLost' } }));
@@ -129,6 +147,7 @@ function newProcess(draft: Draft, worker: BackgroundWorker, pid: number, phase: 
     forkedAt: draft.at,
     enteredAt: null,
     saying: null,
+    leave: null,
     stop: null,
     limitAt: worker.maxRunMs === null ? Number.POSITIVE_INFINITY : draft.at + worker.maxRunMs,
     measureAt: worker.resourceLimits.maxRssBytes === null ? Number.POSITIVE_INFINITY : draft.at + MEASURE_EVERY_MS,
@@ -172,7 +191,8 @@ function attemptEnded(
 ): void {
   const up = tenant.run.state === 'up' ? tenant.run : null;
   const stop = tenant.run.state === 'starting' ? tenant.run.stop : (up?.stop ?? null);
-  const hasReturned = up?.saying?.word === 'returned' && exit?.code === 0;
+  const hasEnded = exit?.code === 0 || up?.leave?.killed === true;
+  const hasReturned = up?.saying?.word === 'returned' && hasEnded;
   const dead = changeTenant(tenant, {
     deaths: tenant.deaths + 1,
     reason: stopReason(judgement.cause, circumstancesOf(draft, tenant, up, exit)),

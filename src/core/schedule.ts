@@ -47,6 +47,12 @@ function runDueUp(draft: Draft, tenant: Tenant, run: Up): void {
     return stopWorker(draft, tenant, { why: 'ranTooLong' }, tenant.worker.terminateTimeoutMs, 'asPolicySays');
   }
   const { slot, generation, attempts: attempt } = tenant;
+  if (run.leave !== null && run.leave.killAt <= draft.at) {
+    const leave = { killAt: Number.POSITIVE_INFINITY, killed: true };
+    putTenant(draft, changeTenant(tenant, { run: changeUp(run, { leave }) }));
+    draft.effects.push({ type: 'killWorker', slot, generation, attempt, pid: run.pid });
+    return;
+  }
   putTenant(draft, changeTenant(tenant, { run: changeUp(run, { measureAt: draft.at + MEASURE_EVERY_MS }) }));
   draft.effects.push({ type: 'measureMemory', slot, generation, attempt, pid: run.pid });
 }

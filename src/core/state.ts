@@ -126,6 +126,8 @@ export interface Up {
   readonly enteredAt: number | null;
   /** The first thing it said of its own end; later words do not change it. */
   readonly saying: Saying | null;
+  /** Since it said that: a process that has said its last word has to end, and is killed if it does not. */
+  readonly leave: Leave | null;
   readonly stop: Stop | null;
   /** When maxRunMs is over; Infinity without one. */
   readonly limitAt: number;
@@ -165,6 +167,12 @@ export const NO_SPARES: Spares = {
   notBefore: Number.NEGATIVE_INFINITY,
   deaths: 0,
 };
+
+export interface Leave {
+  /** Infinity once that has been ordered. */
+  readonly killAt: number;
+  readonly killed: boolean;
+}
 
 /** Why we make a process stop. While it is there, a signal that ends the process is ours and no crash. */
 export interface Stop {
@@ -298,7 +306,7 @@ export function changeTenant(tenant: Tenant, changes: Partial<Omit<Tenant, Fixed
 /** The process with some fields changed. */
 export function changeUp(
   run: Up,
-  changes: Partial<Pick<Up, 'phase' | 'enteredAt' | 'saying' | 'stop' | 'measureAt'>>,
+  changes: Partial<Pick<Up, 'phase' | 'enteredAt' | 'saying' | 'leave' | 'stop' | 'measureAt'>>,
 ): Up {
   return {
     state: 'up',
@@ -307,6 +315,7 @@ export function changeUp(
     forkedAt: run.forkedAt,
     enteredAt: changes.enteredAt ?? run.enteredAt,
     saying: changes.saying ?? run.saying,
+    leave: changes.leave ?? run.leave,
     stop: changes.stop ?? run.stop,
     limitAt: run.limitAt,
     measureAt: changes.measureAt ?? run.measureAt,
@@ -334,7 +343,8 @@ export function dueAtOf(tenant: Tenant): number {
     case 'resting':
       return run.startAt ?? Number.POSITIVE_INFINITY;
     case 'up':
-      return run.stop === null ? Math.min(run.limitAt, run.measureAt) : run.stop.killAt;
+      if (run.stop !== null) return run.stop.killAt;
+      return Math.min(run.limitAt, run.measureAt, run.leave?.killAt ?? Number.POSITIVE_INFINITY);
   }
 }
 

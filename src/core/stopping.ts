@@ -46,11 +46,12 @@ export function isLeaving({ run }: Tenant): boolean {
 export function applyStop(draft: Draft, tenant: Tenant, run: Up, stop: Stop): void {
   const { slot, generation, attempts: attempt } = tenant;
   const { pid } = run;
-  const kill = !stop.killed && stop.killAt <= draft.at;
-  const carriedOut = kill ? { ...stop, killed: true, killAt: Number.POSITIVE_INFINITY } : stop;
+  const isKilled = stop.killed || run.leave?.killed === true;
+  const kill = !isKilled && stop.killAt <= draft.at;
+  const carriedOut = kill || isKilled ? { ...stop, killed: true, killAt: Number.POSITIVE_INFINITY } : stop;
   putTenant(draft, changeTenant(tenant, { run: changeUp(run, { stop: carriedOut }) }));
   if (kill) draft.effects.push({ type: 'killWorker', slot, generation, attempt, pid });
-  else if (run.stop === null) {
+  else if (run.stop === null && !isKilled) {
     draft.effects.push({ type: 'askToStop', slot, generation, attempt, pid, order: orderOf(stop.cause) });
   }
 }

@@ -6,6 +6,7 @@ import { once } from 'node:events';
 import { describe, test } from 'node:test';
 import { isGone, until } from '../postmaster/processState.js';
 import { fixturePath, launch, root } from './support/fixtures.js';
+import { untilAsked } from './support/patience.js';
 import { childrenOf, kill } from './support/processes.js';
 import type { Scene } from './support/scene.js';
 import { sceneOf } from './support/scene.js';
@@ -173,6 +174,10 @@ describe('bgworker ps', { concurrency: 3, timeout: SUITE_MS }, () => {
     assert.equal(json.code, 0);
     const row = lastLine(json.stdout);
     assert.deepEqual([row['handle'], row['pid'], row['status']], [handle.id, handle.pid, 'started']);
+    await client.reload({ spareWorkers: 1 });
+    await untilAsked(async () => (await client.spares()).idle === 1, 'a spare is idle');
+    const withSpares = await bgworker(scene, ['ps', '--directory', client.directory]);
+    assert.match(withSpares.stdout, /\n\nspares: 1 idle, 0 booting, 1 wanted\n$/);
   });
 
   test('exits with 69 where no postmaster is', async (t) => {
