@@ -29,7 +29,7 @@ export type SpareRefusal = Extract<WorkerMessage, { type: 'refused' }>['because'
 
 export class Context {
   readonly #job: Job;
-  readonly #line: PostmasterLine;
+  readonly #line: Pick<PostmasterLine, 'tell'>;
   readonly #stop: StopRequest;
   readonly #reloadListeners = new Set<() => void>();
   #log: Log | null = null;
@@ -42,7 +42,7 @@ export class Context {
   /** What the worker's function is given. */
   readonly face: WorkerContext;
 
-  constructor(job: Job, line: PostmasterLine, stop: StopRequest) {
+  constructor(job: Job, line: Pick<PostmasterLine, 'tell'>, stop: StopRequest) {
     this.#job = job;
     this.#line = line;
     this.#stop = stop;
@@ -196,14 +196,14 @@ export class Context {
 }
 
 /** To this process, from now on. One that a preloaded module has a hold of already is changed and not replaced. */
-export function lendClient(copy: PackageCopy, worker: () => Promise<Client>): void {
+export function lendClient({ version, path }: PackageCopy, worker: () => Promise<Client>): void {
   const key = Symbol.for('bgworker.runtime');
   const present = (globalThis as { [key]?: Runtime })[key];
-  if (present?.version === copy.version) {
+  if (present?.version === version) {
     present.worker = worker;
     return;
   }
-  const shared: Runtime = { ...copy, defaultClient: undefined, worker };
+  const shared: Runtime = { version, path, defaultClient: undefined, worker };
   Object.defineProperty(globalThis, key, { value: shared, configurable: true, writable: true });
 }
 

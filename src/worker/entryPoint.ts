@@ -15,6 +15,7 @@
  * Model: StartBackgroundWorker in bgworker.c: load the library, look up the function, call it, exit.
  */
 
+import { readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { OrderMessage, WorkerValue, workerBrand } from '../protocol/index.js';
 import type { Job, PackageCopy } from './context.js';
@@ -22,6 +23,8 @@ import { Context } from './context.js';
 import { LastWords } from './lastWords.js';
 import { keepParts, prepareParts } from './parts.js';
 import { PostmasterLine } from './postmasterLine.js';
+import type { Surroundings } from './rehearsal.js';
+import type { Before } from './returned.js';
 import type { Spare } from './spare.js';
 import { StopRequest } from './stopRequest.js';
 
@@ -51,10 +54,9 @@ class Worker {
   readonly #line: PostmasterLine;
   readonly #stop: StopRequest;
   readonly #lastWords: LastWords;
-  #state: 'awaitingJob' | 'preloading' | 'idle' | 'loading' | 'script' | 'running' = 'awaitingJob';
-  /** How it began, if not with its job. */
+  readonly #run: Run;
+  #state: 'awaitingJob' | 'preloading' | 'idle' | 'atWork' = 'awaitingJob';
   #spare: Spare | null = null;
-  #context: Context | null = null;
 
   constructor(boot: Boot) {
     this.#boot = boot;
@@ -70,13 +72,16 @@ class Worker {
     this.#lastWords = new LastWords({
       line: this.#line,
       stop: this.#stop,
-      flush: () => this.#context?.flush(),
-      isWaiting: () => this.#state === 'awaitingJob' || this.#state === 'idle' || this.#context?.isWaiting === true,
+      flush: () => this.#run.context?.flush(),
+      isWaiting: () => this.#state === 'awaitingJob' || this.#state === 'idle' || this.#run.context?.isWaiting === true,
       onDrained: () => this.#drained(),
     });
+    // Without an argument it leaves the exit code that the worker set; undefined would be one.
+    const exit = (...code: [] | [number]): never => process.exit(...code);
+    this.#run = new Run({ boot, line: this.#line, stop: this.#stop, lastWords: this.#lastWords, exit });
     boot.takeSignals((signal) => {
       if (signal === 'SIGTERM') this.#stop.signaled();
-      else this.#context?.reload();
+      else this.#run.context?.reload();
     });
     this.#line.readFirst();
   }
@@ -84,25 +89,25 @@ class Worker {
   #told(message: OrderMessage, attachments: readonly Uint8Array[]): void {
     switch (message.type) {
       case 'job':
-        // Not awaited: what goes wrong in it is an uncaught error, and so is said.
-        void this.#work(message, attachments[0] ?? null);
+        this.#work(message, attachments[0] ?? null);
         break;
       case 'spare':
+        // Not awaited, neither this nor the work: what goes wrong in it is an uncaught error, and so is said.
         void this.#beSpare(message.preload);
         break;
       case 'terminate':
         this.#stop.ordered(message.order);
         break;
       case 'reload':
-        this.#context?.reload();
+        this.#run.context?.reload();
         break;
       case 'channelClosed':
-        this.#context?.channelClosed();
+        this.#run.context?.channelClosed();
         break;
       case 'channelData':
       case 'channelCredit':
       case 'channelEnd':
-        this.#context?.channelMessage(message, attachments[0] ?? null);
+        this.#run.context?.channelMessage(message, attachments[0] ?? null);
         break;
     }
   }
@@ -112,83 +117,24 @@ class Worker {
     // From here on the postmaster's death is heard, however long a module loads.
     await this.#line.listen();
     const { Spare } = await import('./spare.js');
-    const spare = new Spare(this.#boot);
+    const spare = new Spare(this.#boot, preload);
     this.#spare = spare;
-    await spare.prepare(preload);
-    for (const module of preload) await this.#load(module);
-    await spare.settle(preload);
+    await spare.prepare();
+    for (const module of preload) await this.#run.load(module);
+    await spare.settle(Run);
     this.#state = 'idle';
     this.#line.tell({ type: 'idle' });
     this.#line.awaitMessage();
   }
 
-  async #work(job: Job, argument: Uint8Array | null): Promise<void> {
-    const { worker } = job;
+  #work(job: Job, argument: Uint8Array | null): void {
     const refusal = this.#spare?.takeOn(job);
     if (refusal !== undefined) {
       this.#lastWords.refuse(refusal);
       process.exit(0);
     }
-    const context = new Context(job, this.#line, this.#stop);
-    this.#context = context;
-    this.#state = 'loading';
-    await prepareParts();
-    await prepareProcess(job, context);
-    const { version, path } = this.#boot;
-    context.lendClient({ version, path }, () => this.#state !== 'loading' || worker.functionName === null);
-    this.#line.tell({ type: 'loading' });
-    const listening = setTimeout(() => void this.#line.listen(), LISTEN_AFTER_MS).unref();
-    const namespace = await this.#load(worker.module);
-    clearTimeout(listening);
-    if (worker.functionName === null) {
-      this.#state = 'script';
-      this.#line.tell({ type: 'entered' });
-      return this.#line.listen();
-    }
-    const fn = findFunction(namespace, worker.functionName);
-    if (fn === undefined) {
-      this.#lastWords.say({ word: 'exportMissing', name: worker.functionName, exports: exportNames(namespace) });
-      process.exit(1);
-    }
-    const arg =
-      worker.mainArg.kind === 'none' ? undefined : (await import('./argument.js')).readArgument(job, argument);
-    this.#state = 'running';
-    keepParts();
-    this.#line.tell({ type: 'entered' });
-    await this.#run(() => fn(context.face as never, arg as never), context);
-  }
-
-  async #load(module: string): Promise<object> {
-    try {
-      return (await import(module)) as object;
-    } catch (error) {
-      if (this.#stop.explains(error)) this.#lastWords.sayThrew(error);
-      const { judgeImport } = await import('./importFailure.js');
-      this.#lastWords.say(judgeImport(error, module));
-      process.exit(1);
-    }
-  }
-
-  async #run(call: () => unknown, context: Context): Promise<void> {
-    let value: unknown;
-    try {
-      value = call();
-      // One that has returned already hears nothing more.
-      if (typeof value === 'object' && value !== null && 'then' in value) void this.#line.listen();
-      value = await value;
-    } catch (error) {
-      await import('../protocol/index.js'); // What makes a record of it: surely there then (lastWords.ts).
-      this.#lastWords.sayThrew(error);
-      process.exit(1);
-    }
-    const { serializeResult, warnOfLeftovers } = await import('./returned.js');
-    const result = await serializeResult(value);
-    const { unsentMessages, hasClient } = context;
-    const { openBefore, streamsUsedBefore } = this.#spare ?? NOTHING_BEFORE;
-    const pipesOfOurs = this.#boot.countUsedStreams() - streamsUsedBefore + (hasClient ? 1 : 0);
-    warnOfLeftovers({ log: () => context.log, pipesOfOurs, unsentMessages, openBefore });
-    this.#lastWords.say({ word: 'returned', asked: this.#stop.wasAsked, result });
-    process.exit();
+    this.#state = 'atWork';
+    void this.#run.work(job, argument, this.#spare?.before ?? NOTHING_BEFORE);
   }
 
   /** Nobody in this process wanted to hear that it should stop. */
@@ -198,7 +144,7 @@ class Worker {
   }
 
   #drained(): void {
-    if (this.#state === 'script') {
+    if (this.#run.isEvaluatedScript) {
       this.#lastWords.say({ word: 'returned', asked: this.#stop.wasAsked, result: null });
       process.exit();
     }
@@ -207,7 +153,97 @@ class Worker {
   }
 }
 
-const NOTHING_BEFORE = { openBefore: [], streamsUsedBefore: 0 } as const;
+/** From the job to the last word. */
+class Run {
+  readonly #boot: Surroundings['boot'];
+  readonly #line: Surroundings['line'];
+  readonly #stop: StopRequest;
+  readonly #lastWords: Surroundings['lastWords'];
+  readonly #exit: Surroundings['exit'];
+  #state: 'none' | 'loading' | 'script' | 'running' = 'none';
+  #context: Context | null = null;
+
+  constructor({ boot, line, stop, lastWords, exit }: Surroundings) {
+    this.#boot = boot;
+    this.#line = line;
+    this.#stop = stop;
+    this.#lastWords = lastWords;
+    this.#exit = exit;
+  }
+
+  /** Null before there is a job. */
+  get context(): Context | null {
+    return this.#context;
+  }
+
+  get isEvaluatedScript(): boolean {
+    return this.#state === 'script';
+  }
+
+  async work(job: Job, argument: Uint8Array | null, before: Before): Promise<void> {
+    const { worker } = job;
+    const context = new Context(job, this.#line, this.#stop);
+    this.#context = context;
+    this.#state = 'loading';
+    await prepareParts();
+    await prepareProcess(job, context);
+    context.lendClient(this.#boot, () => this.#state !== 'loading' || worker.functionName === null);
+    this.#line.tell({ type: 'loading' });
+    const listening = setTimeout(() => void this.#line.listen(), LISTEN_AFTER_MS).unref();
+    const namespace = await this.load(worker.module);
+    clearTimeout(listening);
+    if (worker.functionName === null) {
+      this.#state = 'script';
+      this.#line.tell({ type: 'entered' });
+      return this.#line.listen();
+    }
+    const fn = findFunction(namespace, worker.functionName);
+    if (fn === undefined) {
+      this.#lastWords.say({ word: 'exportMissing', name: worker.functionName, exports: exportNames(namespace) });
+      return this.#exit(1);
+    }
+    const arg =
+      worker.mainArg.kind === 'none' ? undefined : (await import('./argument.js')).readArgument(job, argument);
+    this.#state = 'running';
+    keepParts();
+    this.#line.tell({ type: 'entered' });
+    await this.#call(() => fn(context.face as never, arg as never), context, before);
+  }
+
+  async load(module: string): Promise<object> {
+    try {
+      return (await import(module)) as object;
+    } catch (error) {
+      if (this.#stop.explains(error)) this.#lastWords.sayThrew(error);
+      const { judgeImport } = await import('./importFailure.js');
+      this.#lastWords.say(judgeImport(error, module));
+      return this.#exit(1);
+    }
+  }
+
+  async #call(call: () => unknown, context: Context, before: Before): Promise<void> {
+    let value: unknown;
+    try {
+      value = call();
+      // One that has returned already hears nothing more.
+      if (typeof value === 'object' && value !== null && 'then' in value) void this.#line.listen();
+      value = await value;
+    } catch (error) {
+      await import('../protocol/index.js'); // What makes a record of it: surely there then (lastWords.ts).
+      this.#lastWords.sayThrew(error);
+      return this.#exit(1);
+    }
+    const { serializeResult, warnOfLeftovers } = await import('./returned.js');
+    const result = await serializeResult(value);
+    const { unsentMessages, hasClient } = context;
+    const pipesOfOurs = this.#boot.countUsedStreams() + (hasClient ? 1 : 0);
+    warnOfLeftovers({ log: () => context.log, pipesOfOurs, unsentMessages, before });
+    this.#lastWords.say({ word: 'returned', asked: this.#stop.wasAsked, result });
+    this.#exit();
+  }
+}
+
+const NOTHING_BEFORE: Before = { open: [], pipesOfOurs: 0 };
 
 /** Makes the process that of a certain worker: what it leaves when its heap is exhausted, its title, its priority. */
 async function prepareProcess({ worker, handle, attempt, directory }: Job, context: Context): Promise<void> {
@@ -220,12 +256,21 @@ async function prepareProcess({ worker, handle, attempt, directory }: Job, conte
     process.argv = [process.argv[0] ?? process.execPath, fileURLToPath(worker.module), ...worker.args];
   }
   if (worker.nice === 0) return;
-  const { setPriority } = await import('node:os');
   try {
-    setPriority(worker.nice);
+    await setPriority(worker.nice);
   } catch (error) {
     context.log.warn({ err: error as Error, nice: worker.nice }, 'its priority could not be set; it runs without');
   }
+}
+
+/**
+ * Linux keeps a priority for each thread, and those that a spare has made by now (Node's for files, V8's) inherit no
+ * more. Others have one for the process.
+ */
+async function setPriority(nice: number): Promise<void> {
+  const { setPriority: setOf } = await import('node:os');
+  const threads = process.platform === 'linux' ? readdirSync('/proc/self/task').map(Number) : [0];
+  for (const thread of threads) setOf(thread, nice);
 }
 
 /** Settings newer than the oldest Node. */

@@ -59,12 +59,18 @@ export interface Leftovers {
   readonly pipesOfOurs: number;
   /** In its channel. */
   readonly unsentMessages: number;
-  /** What was open before it had its job: what a spare has preloaded keeps open is nothing that the worker left. */
-  readonly openBefore: readonly string[];
+  readonly before: Before;
 }
 
-export function warnOfLeftovers({ log, pipesOfOurs, unsentMessages: unsent, openBefore }: Leftovers): void {
-  const counts = new Map<string, number>([['pipe', -pipesOfOurs]]);
+/** What a process had open, its own output included, and how many pipes of that were ours, when its job came. */
+export interface Before {
+  readonly open: readonly string[];
+  readonly pipesOfOurs: number;
+}
+
+/** What a spare has preloaded keeps open is nothing that the worker left. */
+export function warnOfLeftovers({ log, pipesOfOurs, unsentMessages: unsent, before }: Leftovers): void {
+  const counts = new Map<string, number>([['pipe', before.pipesOfOurs - pipesOfOurs]]);
   const count = (resources: readonly string[], by: 1 | -1): void => {
     for (const resource of resources) {
       const name = NAMES[resource];
@@ -72,7 +78,7 @@ export function warnOfLeftovers({ log, pipesOfOurs, unsentMessages: unsent, open
     }
   };
   count(process.getActiveResourcesInfo(), 1);
-  count(openBefore, -1);
+  count(before.open, -1);
   const open = [...counts]
     .filter(([, number]) => number > 0)
     .map(([name, number]) => `${number} ${name}${number > 1 ? 's' : ''}`);

@@ -1,6 +1,6 @@
 /**
  * A spare: a process that has booted before there is a job for it. It loads the whole runtime, imports the modules that
- * are to be preloaded, and waits; when a job comes it becomes that worker's process, and goes on as one
+ * are to be preloaded, rehearses a job, and waits; when a job comes it becomes that worker's process, and goes on as one
  * that was started for it. Nothing here is loaded by a cold start.
  *
  * What it takes on with the job: working directory, environment, title, report file, priority, arguments. What remains
@@ -21,6 +21,9 @@ import type { Job, PackageCopy, SpareRefusal } from './context.js';
 import { lendClient } from './context.js';
 import { keepAll } from './parts.js';
 import { PreloadedFiles } from './preloadedFiles.js';
+import type { RunClass } from './rehearsal.js';
+import { rehearse } from './rehearsal.js';
+import type { Before } from './returned.js';
 
 export interface SpareBoot extends PackageCopy {
   readonly countUsedStreams: () => number;
@@ -28,37 +31,35 @@ export interface SpareBoot extends PackageCopy {
 
 export class Spare {
   readonly #boot: SpareBoot;
+  readonly #modules: readonly string[];
   readonly #files = new PreloadedFiles();
-  #openBefore: readonly string[] = [];
-  #streamsUsedBefore = 0;
+  #before: Before = { open: [], pipesOfOurs: 0 };
 
-  constructor(boot: SpareBoot) {
+  constructor(boot: SpareBoot, modules: readonly string[]) {
     this.#boot = boot;
+    this.#modules = modules;
   }
 
-  /** What preloaded modules had open when the job came, and how many streams they had printed to. */
-  get openBefore(): readonly string[] {
-    return this.#openBefore;
-  }
-
-  get streamsUsedBefore(): number {
-    return this.#streamsUsedBefore;
+  /** What preloaded modules had left when the job came. */
+  get before(): Before {
+    return this.#before;
   }
 
   /** Before anything is preloaded. */
-  async prepare(modules: readonly string[]): Promise<void> {
-    process.title = 'bgworker: spare';
-    lendClient(this.#boot, async () => refuseWithoutJob(modules));
+  async prepare(): Promise<void> {
+    this.#beNobody();
     await keepAll();
     await import('./argument.js');
   }
 
   /** When all is preloaded. */
-  async settle(modules: readonly string[]): Promise<void> {
-    await this.#files.record(modules, this.#boot.path);
+  async settle(Run: RunClass): Promise<void> {
+    await this.#files.record(this.#modules, this.#boot.path);
+    await rehearse(Run, this.#boot, (job) => this.takeOn(job));
+    this.#beNobody();
   }
 
-  /** Becomes the process of this worker; or says why it cannot, and has done nothing then. */
+  /** Becomes the process of this worker; or says why it cannot. */
   takeOn({ worker, directory, handle }: Job): SpareRefusal | undefined {
     const file = this.#files.findStale();
     if (file !== undefined) return { why: 'stale', file };
@@ -76,9 +77,13 @@ export class Spare {
     env['BGWORKER_EPOCH'] = handle.epoch;
     delete env['BGWORKER_ROLE'];
     process.exitCode = undefined;
-    this.#openBefore = process.getActiveResourcesInfo();
-    this.#streamsUsedBefore = this.#boot.countUsedStreams();
+    this.#before = { open: process.getActiveResourcesInfo(), pipesOfOurs: this.#boot.countUsedStreams() };
     return undefined;
+  }
+
+  #beNobody(): void {
+    process.title = 'bgworker: spare';
+    lendClient(this.#boot, async () => refuseWithoutJob(this.#modules));
   }
 }
 

@@ -6,29 +6,14 @@ import assert from 'node:assert/strict';
 import { mkdirSync, renameSync, rmSync, symlinkSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import type { BackgroundWorker } from '../../src/core/index.js';
-import { deserializeValue } from '../../src/protocol/index.js';
-import type { WorkerOptions, WorkerProcess } from './workerProcess.js';
+import { resultOf, withSpare } from './spares.js';
+import type { WorkerProcess } from './workerProcess.js';
 import { withWorker } from './workerProcess.js';
 
 const packageUrl = new URL('../../src/index.js', import.meta.url).href;
 
 /** A moment when no spare had been made. */
 const LONG_AGO = new Date(2020, 1, 1);
-
-async function withSpare<T>(options: WorkerOptions, test: (spare: WorkerProcess) => Promise<T>): Promise<T> {
-  return withWorker({ preload: [], ...options }, async (spare) => {
-    await spare.hears('idle');
-    return test(spare);
-  });
-}
-
-async function resultOf(worker: WorkerProcess): Promise<unknown> {
-  const said = await worker.said();
-  assert.equal(said?.word, 'returned', JSON.stringify(said) + worker.stderr);
-  const bytes = worker.told.at(-1)?.attachments[0];
-  return bytes && deserializeValue(bytes);
-}
 
 test('a spare says when it is idle, and acknowledges its job before it imports anything', () =>
   withSpare(
@@ -41,75 +26,6 @@ test('a spare says when it is idle, and acknowledges its job before it imports a
       assert.equal(spare.stderr, '');
     },
   ));
-
-const lookAround = `
-export default () => ({
-  cwd: process.cwd(),
-  title: process.title,
-  argv: process.argv.length,
-  report: process.report.directory + '/' + process.report.filename,
-  env: Object.fromEntries(Object.entries(process.env).filter(([name]) => /^(BGWORKER_|SEEN_)/.test(name))),
-});`;
-
-for (const [title, worker, expected] of [
-  ['attached', {}, ['BGWORKER_DIR', 'BGWORKER_EPOCH', 'SEEN_GIVEN', 'SEEN_INHERITED', 'SEEN_SET']],
-  ['not attached', { attach: false }, ['BGWORKER_EPOCH', 'SEEN_GIVEN', 'SEEN_INHERITED', 'SEEN_SET']],
-] as const satisfies [string, Partial<BackgroundWorker>, string[]][]) {
-  test(`a spare becomes its worker's process: ${title}`, () =>
-    withSpare(
-      {
-        files: { 'a.mjs': lookAround, 'pre.mjs': 'process.env.SEEN_SET = "by pre"; process.chdir("/usr")' },
-        preload: ['pre.mjs'],
-        env: { SEEN_INHERITED: 'yes', SEEN_GIVEN: 'not this', BGWORKER_DIR: '/of/somebody', BGWORKER_EPOCH: 'e1' },
-        worker: { ...worker, cwd: '/', env: { SEEN_GIVEN: 'this', BGWORKER_ROLE: 'x', BGWORKER_EPOCH: 'x' } },
-      },
-      async (spare) => {
-        spare.giveJob();
-        const { env, ...rest } = (await resultOf(spare)) as { env: Record<string, string> };
-        assert.deepEqual(rest, {
-          cwd: '/',
-          title: 'bgworker: tested',
-          argv: 2,
-          report: `${spare.directory}/reports/3-7-1.json`,
-        });
-        assert.deepEqual(Object.keys(env).sort(), expected);
-        assert.equal(env['BGWORKER_DIR'] ?? spare.directory, spare.directory);
-        assert.equal(env['BGWORKER_EPOCH'], 'e1');
-        assert.equal(env['SEEN_GIVEN'], 'this');
-        assert.equal(env['SEEN_INHERITED'], 'yes');
-      },
-    ));
-}
-
-test('a script finds itself as if it had been started by hand', () =>
-  withSpare(
-    {
-      files: { 'a.mjs': 'console.log("argv", process.argv.slice(1).join())' },
-      functionName: null,
-      worker: { args: ['x'] },
-    },
-    async (spare) => {
-      spare.giveJob();
-      assert.equal((await spare.said())?.word, 'returned');
-      assert.equal(spare.stdout, `argv ${spare.directory}/a.mjs,x\n`);
-    },
-  ));
-
-for (const [title, cwd, errno] of [
-  ['is missing', '/no/such/directory', 'ENOENT'],
-  ['is a file', '/etc/passwd', 'ENOTDIR'],
-] as const) {
-  test(`a working directory that ${title} is refused, in the words of a cold start`, () =>
-    withSpare({ files: { 'a.mjs': 'console.log("imported")' }, worker: { cwd } }, async (spare) => {
-      spare.giveJob();
-      await spare.ended;
-      assert.deepEqual(spare.of('refused'), [
-        { type: 'refused', because: { why: 'system', errno, what: `enter the working directory ${cwd}` } },
-      ]);
-      assert.equal(spare.types, 'hello idle refused');
-      assert.equal(spare.stdout, '');
-    }));
-}
 
 test('a preloaded module is evaluated once, before there is a job, and is the one that the worker imports', () =>
   withSpare(
@@ -356,33 +272,5 @@ test('what the worker itself left open is still named', () =>
         spare.of('log').map(({ fields }) => fields),
         [{ open: ['1 TCP server'] }],
       );
-    },
-  ));
-
-test('a cold start loads nothing that a start does not need', () =>
-  withWorker(
-    {
-      files: {
-        'a.mjs': `import { Session } from 'node:inspector';
-          export default () => {
-            const session = new Session(), urls = [];
-            session.connect();
-            session.on('Debugger.scriptParsed', ({ params: { url } }) => urls.push(url));
-            session.post('Debugger.enable');
-            return urls.filter((url) => url.startsWith('file:')).map((url) => url.slice(url.lastIndexOf('/') + 1)).sort();
-          };`,
-      },
-    },
-    async (worker) => {
-      assert.deepEqual(await resultOf(worker), [
-        'a.mjs',
-        'context.js',
-        'entryPoint.js',
-        'lastWords.js',
-        'main.js',
-        'parts.js',
-        'postmasterLine.js',
-        'stopRequest.js',
-      ]);
     },
   ));

@@ -1,0 +1,91 @@
+/**
+ * A dry run of a job, through the very code that a real one takes, so that the job does not pay for what Node does when
+ * code runs for the first time: of a start from a spare that is more than half.
+ *
+ * Nothing is told to the postmaster, nobody is asked to stop, and the process is left as it was found; what becomes of
+ * its title and its client is the caller's to say.
+ */
+import { serialize } from 'node:v8';
+import type { Job, PackageCopy, SpareRefusal } from './context.js';
+import type { LastWords } from './lastWords.js';
+import type { PostmasterLine } from './postmasterLine.js';
+import { decodeOrder, encodeWords } from './postmasterLine.js';
+import type { Before } from './returned.js';
+import { StopRequest } from './stopRequest.js';
+
+/** What a run speaks to: its process, or a rehearsal. */
+export interface Surroundings {
+  readonly boot: PackageCopy & { readonly countUsedStreams: () => number };
+  readonly line: Pick<PostmasterLine, 'tell' | 'listen'>;
+  readonly stop: StopRequest;
+  readonly lastWords: Pick<LastWords, 'say' | 'sayThrew'>;
+  readonly exit: (...code: [] | [number]) => never;
+}
+
+export type RunClass = new (
+  surroundings: Surroundings,
+) => { work(job: Job, argument: Uint8Array | null, before: Before): Promise<void> };
+
+export async function rehearse(
+  Run: RunClass,
+  boot: Surroundings['boot'],
+  takeOn: (job: Job) => SpareRefusal | undefined,
+): Promise<void> {
+  const { report } = process;
+  const { directory, filename, reportOnFatalError } = report ?? {};
+  const { message, attachments } = decodeOrder(makeJob());
+  if (message.type !== 'job') return;
+  takeOn(message);
+  const before: Before = { open: process.getActiveResourcesInfo(), pipesOfOurs: boot.countUsedStreams() };
+  await new Run(makeSurroundings(boot)).work(message, attachments[0] ?? null, before);
+  Object.assign(report ?? {}, { directory, filename, reportOnFatalError });
+}
+
+function makeSurroundings(boot: Surroundings['boot']): Surroundings {
+  const tell: PostmasterLine['tell'] = (message, attachments = []) => void encodeWords(message, attachments);
+  const listen = async (): Promise<void> => {};
+  return {
+    boot,
+    line: { tell, listen },
+    stop: new StopRequest({ onUnheeded: () => {}, isSpare: () => true, listen }),
+    lastWords: {
+      say: (saying) => tell({ type: 'said', saying: saying as never }),
+      sayThrew: () => {},
+    },
+    exit: () => undefined as never,
+  };
+}
+
+/** A frame as the postmaster writes it. */
+function makeJob(): Buffer {
+  const arg = serialize({ rehearsed: true });
+  const header = Buffer.from(
+    JSON.stringify({
+      type: 'job',
+      handle: { epoch: process.env['BGWORKER_EPOCH'] ?? '', slot: 0, generation: 0 },
+      attempt: 1,
+      directory: '.',
+      worker: {
+        name: 'rehearsed',
+        type: 'rehearsed',
+        class: 'rehearsed',
+        module: new URL('./rehearsedWorker.js', import.meta.url).href,
+        functionName: 'default',
+        mainArg: { kind: 'bytes' },
+        args: [],
+        cwd: '.',
+        env: {},
+        nice: 0,
+        attach: false,
+        restart: 'never',
+      },
+      a: [arg.length],
+    }),
+  );
+  const frame = Buffer.alloc(8 + header.length + arg.length);
+  frame.writeUInt32BE(frame.length - 4, 0);
+  frame.writeUInt32BE(header.length, 4);
+  frame.set(header, 8);
+  frame.set(arg, 8 + header.length);
+  return frame;
+}
