@@ -112,12 +112,12 @@ export class SlotTree<S extends SlotSummary> {
   }
 
   /** All that are due by then, by slot. */
-  *dueBy(at: number): Generator<readonly [number, S]> {
-    yield* entriesBelow(this.#root, this.#height, 0, at);
+  dueBy(at: number): Generator<readonly [number, S]> {
+    return entriesOf(leavesBelow(this.#root, this.#height, at), at);
   }
 
-  *entries(): Generator<readonly [number, S]> {
-    yield* entriesBelow(this.#root, this.#height, 0, Number.POSITIVE_INFINITY);
+  entries(): Generator<readonly [number, S]> {
+    return entriesOf(leavesBelow(this.#root, this.#height, Number.POSITIVE_INFINITY), Number.POSITIVE_INFINITY);
   }
 }
 
@@ -166,16 +166,30 @@ function firstWithRoom<S extends SlotSummary>(node: Node<S>, level: number): num
   return at < 0 ? node.children.length : at;
 }
 
-function* entriesBelow<S extends SlotSummary>(
-  node: Node<S>,
-  level: number,
-  base: number,
-  dueBy: number,
-): Generator<readonly [number, S]> {
-  for (const [at, child] of node.children.entries()) {
-    if (child.dueAt > dueBy) continue;
-    const index = base * WAYS + at;
-    if (level === 0) yield [index, child as S];
-    else yield* entriesBelow(child as Node<S>, level - 1, index, dueBy);
+interface Leaf<S> {
+  /** The number of its first slot. */
+  readonly first: number;
+  readonly slots: readonly S[];
+}
+
+/** In the order of their slots. */
+function leavesBelow<S extends SlotSummary>(root: Node<S>, height: number, dueBy: number): Leaf<S>[] {
+  const leaves: Leaf<S>[] = [];
+  const collect = (node: Node<S>, level: number, number: number): void => {
+    if (node.dueAt > dueBy) return;
+    if (level === 0) leaves.push({ first: number * WAYS, slots: node.children as readonly S[] });
+    else for (const [at, child] of node.children.entries()) collect(child as Node<S>, level - 1, number * WAYS + at);
+  };
+  collect(root, height, 0);
+  return leaves;
+}
+
+/** One generator and not one for each level, which would hand every slot up through all of them. */
+function* entriesOf<S extends SlotSummary>(leaves: readonly Leaf<S>[], dueBy: number): Generator<readonly [number, S]> {
+  for (const { first, slots } of leaves) {
+    for (let at = 0; at < slots.length; at += 1) {
+      const slot = slots[at];
+      if (slot !== undefined && slot.dueAt <= dueBy) yield [first + at, slot];
+    }
   }
 }
