@@ -144,9 +144,15 @@ class Child {
   }
 }
 
+/**
+ * What a postmaster makes is garbage at once: hardly anything of a message outlives its answer. By default V8 lets the
+ * space for such objects grow to three times 16 MiB under load, and never gives it back; three times 2 are as fast.
+ */
+const POSTMASTER_FLAGS = ['--max-semi-space-size=2'];
+
 function spawnPostmaster({ nodePath, workerStdin }: PostmasterSettings): ChildProcess {
   const options = process.env['NODE_OPTIONS'];
-  return spawn(nodePath ?? process.execPath, [mainPath()], {
+  return spawn(nodePath ?? process.execPath, [...POSTMASTER_FLAGS, mainPath()], {
     detached: true,
     stdio: [workerStdin === 'inherit' ? 'inherit' : 'ignore', 'inherit', 'inherit', 'pipe', 'pipe'],
     env: {
