@@ -4,7 +4,7 @@
  * files of the postmaster, its guardian and its client are where they were (support/gauges.ts says what that means).
  *
  * `npm run soak -- --workers 100000 --registrations 1000000 --minutes 90 --spares 2 --seed 7`. A hundred thousand take
- * about an hour on two cores; `--minutes` ends it earlier and judges what there is. soak.test.ts runs some seconds of it.
+ * about an hour on two cores; `--minutes` ends either part earlier and judges what there is. soak.test.ts runs some seconds of it.
  */
 import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
@@ -181,16 +181,22 @@ async function main(): Promise<void> {
     ...(spares === undefined ? {} : { spareWorkers: Number(spares) }),
     ...(finalWords === undefined ? {} : { finalWordsKept: Number(finalWords) }),
   };
-  const endAt = performance.now() + 60_000 * Number(values.minutes ?? Number.POSITIVE_INFINITY);
   console.log(`soak: seed ${seed}`);
-  const common = { seed, settings, endAt, tell: console.log };
   for (const [what, run, count] of [
     ['workers without a process', soakRegistrations, Number(values.registrations)],
     ['workers', soak, Number(values.workers)],
   ] as const) {
     if (count === 0) continue;
     const readings = Math.min(200, Math.max(5, Math.ceil(count / 20)));
-    const { counts, perSecond, findings } = await run({ ...common, workers: count, readings });
+    const endAt = performance.now() + 60_000 * Number(values.minutes ?? Number.POSITIVE_INFINITY);
+    const { counts, perSecond, findings } = await run({
+      workers: count,
+      readings,
+      seed,
+      settings,
+      endAt,
+      tell: console.log,
+    });
     for (const [how, times] of Object.entries(counts).sort()) console.log(`${String(times).padStart(8)} ${how}`);
     console.log(
       `${what}: ${Math.round(perSecond)}/s, ${findings.length === 0 ? 'all answers right, and flat' : 'FOUND:'}`,
