@@ -1,7 +1,7 @@
 /**
  * Chaos on real processes. Postmasters, embedded in applications and in directories of their own, with clients that
- * register, wait, terminate, restart and talk through channels, while workers, clients, guardians and postmasters are
- * killed at random with random signals. In the end: no wait has hung, no process, descriptor or directory is left, and
+ * register, wait, terminate, restart and talk through channels, while workers, spares, clients, guardians and
+ * postmasters are killed at random with random signals. In the end: no wait has hung, no process, descriptor or directory is left, and
  * no notification was lost in silence.
  *
  * `npm run chaos -- --minutes 10 --seed 7`; chaos.test.ts runs some seconds of it. The seed decides what is done and in
@@ -40,6 +40,7 @@ const SETTINGS: PostmasterSettings = {
   output: 'ignore',
   logLevel: 'silent',
   maxWorkerProcesses: 12,
+  spareWorkers: 2,
   postmasterDeathGraceMs: GRACE_MS,
 };
 
@@ -91,8 +92,8 @@ async function round(scene: Scene, tally: Tally, random: Random, endAt: number):
       const victims = familyOf(epoch);
       const victim = victims[Math.floor(random() * victims.length)];
       const signal = SIGNALS[Math.floor(random() * SIGNALS.length)] ?? 'SIGKILL';
+      if (victim !== undefined) count(`${isSpare(victim) ? 'spares' : 'workers'} sent ${signal}`);
       kill(victim, signal);
-      if (victim !== undefined) count(`workers sent ${signal}`);
     } else if (dice < 0.65) {
       kill(guardianOf(postmasterPid));
       count('guardians killed');
@@ -153,6 +154,10 @@ async function round(scene: Scene, tally: Tally, random: Random, endAt: number):
   kill(application?.pid);
   if (isEmbedded && !(await settled(() => !existsSync(directory))))
     findings.push(`${directory} was left: ${readdirSync(directory)}`);
+}
+
+function isSpare(pid: number): boolean {
+  return commandOf(pid) === 'bgworker: spare';
 }
 
 const SIGNALS: readonly NodeJS.Signals[] = ['SIGKILL', 'SIGTERM', 'SIGSEGV', 'SIGSTOP', 'SIGCONT', 'SIGINT', 'SIGHUP'];
