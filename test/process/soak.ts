@@ -187,7 +187,7 @@ async function main(): Promise<void> {
     ['workers', soak, Number(values.workers)],
   ] as const) {
     if (count === 0) continue;
-    const readings = Math.min(200, Math.max(5, Math.ceil(count / 20)));
+    const readings = Math.min(500, Math.max(5, Math.ceil(count / 20)));
     const endAt = performance.now() + 60_000 * Number(values.minutes ?? Number.POSITIVE_INFINITY);
     const { counts, perSecond, findings } = await run({
       workers: count,
