@@ -146,9 +146,11 @@ class Child {
 
 /**
  * What a postmaster makes is garbage at once: hardly anything of a message outlives its answer. By default V8 lets the
- * space for such objects grow to three times 16 MiB under load, and never gives it back; three times 2 are as fast.
+ * space for such objects grow to three times 16 MiB under load, and keeps it. And only when it is to favour size does
+ * it give back what an idle process no longer needs and then let it sleep; Node 24 and later are woken every eight
+ * seconds otherwise. This costs 20 µs for a registration.
  */
-const POSTMASTER_FLAGS = ['--max-semi-space-size=2'];
+const POSTMASTER_FLAGS = ['--optimize-for-size', '--max-semi-space-size=2'];
 
 function spawnPostmaster({ nodePath, workerStdin }: PostmasterSettings): ChildProcess {
   const options = process.env['NODE_OPTIONS'];
