@@ -35,7 +35,7 @@ export interface LauncherOptions {
   exited(key: WorkerKey): void;
 }
 
-const MAIN_PATH = fileURLToPath(new URL('../worker/main.js', import.meta.url));
+const MAIN_PATH = fileURLToPath(new URL('../worker/boot.cjs', import.meta.url));
 
 export class Launcher {
   readonly #options: LauncherOptions;

@@ -19,10 +19,10 @@ import { readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { OrderMessage, WorkerValue, workerBrand } from '../protocol/index.js';
 import type { Job, PackageCopy } from './context.js';
-import { Context } from './context.js';
+import { Context, lendClient } from './context.js';
 import { LastWords } from './lastWords.js';
-import { keepParts, prepareParts } from './parts.js';
-import { PostmasterLine } from './postmasterLine.js';
+import { keepAll, keepParts, prepareParts } from './parts.js';
+import { decodeOrder, encodeWords, PostmasterLine } from './postmasterLine.js';
 import type { Surroundings } from './rehearsal.js';
 import type { Before } from './returned.js';
 import type { Spare } from './spare.js';
@@ -117,11 +117,12 @@ class Worker {
     // From here on the postmaster's death is heard, however long a module loads.
     await this.#line.listen();
     const { Spare } = await import('./spare.js');
-    const spare = new Spare(this.#boot, preload);
+    const bootFile = { Run, StopRequest, decodeOrder, encodeWords, keepAll, lendClient };
+    const spare = new Spare(this.#boot, bootFile, preload);
     this.#spare = spare;
     await spare.prepare();
     for (const module of preload) await this.#run.load(module);
-    await spare.settle(Run);
+    await spare.settle();
     this.#state = 'idle';
     this.#line.tell({ type: 'idle' });
     this.#line.awaitMessage();

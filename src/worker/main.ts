@@ -2,7 +2,8 @@
  * The first file of every worker process. The order is the point of it: signals first, so that none can end the
  * process unheard; then the output, before anything can be printed; then hello, so that the postmaster knows that Node
  * is up; and only then the rest of the runtime, which loads while the postmaster gets the job ready. Nothing of ours is
- * imported before: every file makes a worker's start about half a millisecond longer.
+ * imported before. What it imports then is not looked for on disk: the build joins it all into one file, boot.cjs
+ * (scripts/join-boot-file.mjs), which is what a worker is started with.
  *
  * Descriptors: 3 to the postmaster, 4 from it (postmasterLine.ts). Signals: SIGTERM asks to stop, SIGHUP to reload;
  * SIGINT is left alone, since a worker has a session of its own and no terminal sends it one.
@@ -35,15 +36,16 @@ for (const name of ['stdout', 'stderr'] as const) blockOutput(name);
 const copy = { version: '0.1.0', path: fileURLToPath(new URL('../../..', import.meta.url)) };
 sayHello();
 
-const { runWorker } = await import('./entryPoint.js');
-runWorker({
-  ...copy,
-  takeSignals: (handler) => {
-    takeSignal = handler;
-    for (const signal of early) handler(signal);
-  },
-  countUsedStreams: () => usedStreams,
-});
+void import('./entryPoint.js').then(({ runWorker }) =>
+  runWorker({
+    ...copy,
+    takeSignals: (handler) => {
+      takeSignal = handler;
+      for (const signal of early) handler(signal);
+    },
+    countUsedStreams: () => usedStreams,
+  }),
+);
 
 interface WithHandle {
   readonly _handle?: { setBlocking?(blocking: boolean): number };

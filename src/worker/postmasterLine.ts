@@ -68,10 +68,9 @@ export class PostmasterLine {
         bytes = readSync(FROM_POSTMASTER, chunk);
       } catch (error) {
         const { code } = error as NodeJS.ErrnoException;
-        // A signal came between, such as the one that opens the debugger (SIGUSR1): nobody has died.
-        if (code === 'EINTR') continue;
-        // Not a blocking descriptor: then the event loop has to wait for it.
-        if (code === 'EAGAIN') return this.awaitMessage();
+        // Not a blocking descriptor, or a signal came between, such as the one that opens the debugger (SIGUSR1): then the
+        // event loop has to wait, which sees to signals as well.
+        if (code === 'EAGAIN' || code === 'EINTR') return this.awaitMessage();
       }
       if (bytes === 0) return this.#down();
       this.#unread = Buffer.concat([this.#unread, chunk.subarray(0, bytes)]);

@@ -6,12 +6,12 @@
  * its title and its client is the caller's to say.
  */
 import { serialize } from 'node:v8';
-import type { Job, PackageCopy, SpareRefusal } from './context.js';
+import type { Job, lendClient, PackageCopy, SpareRefusal } from './context.js';
 import type { LastWords } from './lastWords.js';
-import type { PostmasterLine } from './postmasterLine.js';
-import { decodeOrder, encodeWords } from './postmasterLine.js';
+import type { keepAll } from './parts.js';
+import type { decodeOrder, encodeWords, PostmasterLine } from './postmasterLine.js';
 import type { Before } from './returned.js';
-import { StopRequest } from './stopRequest.js';
+import type { StopRequest } from './stopRequest.js';
 
 /** What a run speaks to: its process, or a rehearsal. */
 export interface Surroundings {
@@ -22,26 +22,39 @@ export interface Surroundings {
   readonly exit: (...code: [] | [number]) => never;
 }
 
-export type RunClass = new (
+/**
+ * What spares use of the file that every worker boots from (boot.cjs). It is handed over: to import it would make a
+ * second copy of it, and to rehearse that would be of no use.
+ */
+export interface BootFile {
+  readonly Run: RunClass;
+  readonly StopRequest: typeof StopRequest;
+  readonly decodeOrder: typeof decodeOrder;
+  readonly encodeWords: typeof encodeWords;
+  readonly keepAll: typeof keepAll;
+  readonly lendClient: typeof lendClient;
+}
+
+type RunClass = new (
   surroundings: Surroundings,
 ) => { work(job: Job, argument: Uint8Array | null, before: Before): Promise<void> };
 
 export async function rehearse(
-  Run: RunClass,
+  bootFile: BootFile,
   boot: Surroundings['boot'],
   takeOn: (job: Job) => SpareRefusal | undefined,
 ): Promise<void> {
   const { report } = process;
   const { directory, filename, reportOnFatalError } = report ?? {};
-  const { message, attachments } = decodeOrder(makeJob());
+  const { message, attachments } = bootFile.decodeOrder(makeJob());
   if (message.type !== 'job') return;
   takeOn(message);
   const before: Before = { open: process.getActiveResourcesInfo(), pipesOfOurs: boot.countUsedStreams() };
-  await new Run(makeSurroundings(boot)).work(message, attachments[0] ?? null, before);
+  await new bootFile.Run(makeSurroundings(bootFile, boot)).work(message, attachments[0] ?? null, before);
   Object.assign(report ?? {}, { directory, filename, reportOnFatalError });
 }
 
-function makeSurroundings(boot: Surroundings['boot']): Surroundings {
+function makeSurroundings({ encodeWords, StopRequest }: BootFile, boot: Surroundings['boot']): Surroundings {
   const tell: PostmasterLine['tell'] = (message, attachments = []) => void encodeWords(message, attachments);
   const listen = async (): Promise<void> => {};
   return {

@@ -18,10 +18,8 @@
  */
 import { BgworkerError } from '../base/index.js';
 import type { Job, PackageCopy, SpareRefusal } from './context.js';
-import { lendClient } from './context.js';
-import { keepAll } from './parts.js';
 import { PreloadedFiles } from './preloadedFiles.js';
-import type { RunClass } from './rehearsal.js';
+import type { BootFile } from './rehearsal.js';
 import { rehearse } from './rehearsal.js';
 import type { Before } from './returned.js';
 
@@ -32,11 +30,13 @@ export interface SpareBoot extends PackageCopy {
 export class Spare {
   readonly #boot: SpareBoot;
   readonly #modules: readonly string[];
+  readonly #bootFile: BootFile;
   readonly #files = new PreloadedFiles();
   #before: Before = { open: [], pipesOfOurs: 0 };
 
-  constructor(boot: SpareBoot, modules: readonly string[]) {
+  constructor(boot: SpareBoot, bootFile: BootFile, modules: readonly string[]) {
     this.#boot = boot;
+    this.#bootFile = bootFile;
     this.#modules = modules;
   }
 
@@ -48,14 +48,14 @@ export class Spare {
   /** Before anything is preloaded. */
   async prepare(): Promise<void> {
     this.#beNobody();
-    await keepAll();
+    await this.#bootFile.keepAll();
     await import('./argument.js');
   }
 
   /** When all is preloaded. */
-  async settle(Run: RunClass): Promise<void> {
+  async settle(): Promise<void> {
     await this.#files.record(this.#modules, this.#boot.path);
-    await rehearse(Run, this.#boot, (job) => this.takeOn(job));
+    await rehearse(this.#bootFile, this.#boot, (job) => this.takeOn(job));
     this.#beNobody();
   }
 
@@ -83,7 +83,7 @@ export class Spare {
 
   #beNobody(): void {
     process.title = 'bgworker: spare';
-    lendClient(this.#boot, async () => refuseWithoutJob(this.#modules));
+    this.#bootFile.lendClient(this.#boot, async () => refuseWithoutJob(this.#modules));
   }
 }
 

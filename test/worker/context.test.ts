@@ -34,7 +34,7 @@ test('a worker knows who it is, and its process shows it', () =>
       assert.equal(title, 'bgworker: my worker');
       assert.equal(priority, 3);
       assert.equal(role, null);
-      assert.match(String(argv1), /worker\/main\.js$/);
+      assert.match(String(argv1), /worker\/boot\.cjs$/);
       assert.deepEqual(ctx, [
         'entry',
         'signal',

@@ -263,7 +263,7 @@ test('a script is entered when it is evaluated, and has returned when its event 
 
 test('started by hand, it says who starts it, and ends', async () => {
   const { spawnSync } = await import('node:child_process');
-  const main = fileURLToPath(new URL('../../src/worker/main.js', import.meta.url));
+  const main = fileURLToPath(new URL('../../src/worker/boot.cjs', import.meta.url));
   const { BGWORKER_ROLE: _, ...env } = process.env;
   const { status, stderr } = spawnSync(process.execPath, [main], { env, encoding: 'utf8' });
   assert.equal(status, 64);

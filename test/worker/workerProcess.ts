@@ -1,5 +1,5 @@
 /**
- * Plays the postmaster to one real worker process: starts worker/main with the descriptors of the contract, gives it a
+ * Plays the postmaster to one real worker process: starts worker/boot.cjs with the descriptors of the contract, gives it a
  * job, and keeps all that it tells, prints and ends with. A test waits for facts only; the deadline of the test runner
  * is the only clock.
  */
@@ -16,7 +16,7 @@ import { completeBackgroundWorker } from '../../src/core/index.js';
 import type { OrderMessage, WireSaying, WorkerMessage } from '../../src/protocol/index.js';
 import { encodeFrame, encodeJob, FrameReader, parseWorkerMessage, serializeValue } from '../../src/protocol/index.js';
 
-const main = fileURLToPath(new URL('../../src/worker/main.js', import.meta.url));
+const main = fileURLToPath(new URL('../../src/worker/boot.cjs', import.meta.url));
 const fixtures = new URL('../../../test/fixtures/workers/', import.meta.url);
 
 export interface WorkerOptions {
