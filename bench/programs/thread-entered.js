@@ -1,0 +1,4 @@
+/** A thread: says when it was entered, and ends. */
+import { parentPort } from 'node:worker_threads';
+
+parentPort.postMessage(process.hrtime.bigint());
