@@ -3,7 +3,7 @@
  * to be made and Node has to boot, which `child_process.fork` pays as well; so nothing of ours may come on top of it.
  */
 import { check, milliseconds, now, withPostmaster } from '../postmaster.js';
-import { entered } from '../programs/workers.js';
+import { entered } from '../programs/entered.js';
 import { forkToFirstMessage } from '../rivals.js';
 import { inTurn } from '../rounds.js';
 

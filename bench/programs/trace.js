@@ -33,9 +33,8 @@ if (isWorker) {
   note('booted');
   const { readSync, writeSync } = fs;
   fs.writeSync = (descriptor, bytes, ...rest) => {
-    const written = writeSync(descriptor, bytes, ...rest);
     if (descriptor === 3) noteMessages('out', bytes);
-    return written;
+    return writeSync(descriptor, bytes, ...rest);
   };
   fs.readSync = (descriptor, bytes, ...rest) => {
     const read = readSync(descriptor, bytes, ...rest);
@@ -58,9 +57,8 @@ net.Socket.prototype.push = function (bytes, ...rest) {
 };
 const { write } = net.Socket.prototype;
 net.Socket.prototype.write = function (bytes, ...rest) {
-  const result = write.call(this, bytes, ...rest);
   if (typeof bytes !== 'string') noteMessages('out', bytes);
-  return result;
+  return write.call(this, bytes, ...rest);
 };
 syncBuiltinESMExports();
 process.on('exit', keep);

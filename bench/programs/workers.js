@@ -1,10 +1,6 @@
 /** The workers that figures start. */
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { defineWorker } from '../../dist/src/worker/index.js';
-
-/** When it was entered. */
-export const entered = defineWorker(import.meta, () => process.hrtime.bigint());
 
 /** A short piece of work whose answer can be checked. */
 export const hash = defineWorker(import.meta, (_ctx, text) => createHash('sha256').update(text).digest('hex'));
@@ -16,6 +12,3 @@ export const idle = defineWorker(import.meta, () => new Promise((resolve) => set
 export const neverReady = defineWorker(import.meta, async (ctx) => {
   await new Promise((resolve) => ctx.signal.addEventListener('abort', resolve, { once: true }));
 });
-
-/** What the kernel says of this process's memory. */
-export const memory = defineWorker(import.meta, () => readFileSync('/proc/self/smaps_rollup', 'utf8'));

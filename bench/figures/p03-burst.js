@@ -1,0 +1,125 @@
+/**
+ * P3: a hundred short workers at once, with eight spares for the first of them, until all results are here. Whoever has
+ * no spare needs a boot of Node, so the whole can be no faster than a hundred boots; the first ones can. The other side
+ * is a `fork` for each task, with as many at a time as serve it best.
+ */
+import { fork } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { check, hasSpares, sparesAreIdle, withPostmaster } from '../postmaster.js';
+import { hash } from '../programs/workers.js';
+import { program } from '../rivals.js';
+import { inTurn } from '../rounds.js';
+
+const TASKS = Array.from({ length: 100 }, (_, n) => `task ${n}`);
+const SPARES = 8;
+const AT_ONCE = [2, 4, 8, TASKS.length];
+
+/** @type {import('../figure.js').Figure} */
+export default {
+  id: 'P3',
+  title: 'a burst of 100 short workers, 8 spares',
+  rounds: 5,
+  async measure({ rounds }) {
+    if (!hasSpares) return { notMeasured: 'this build has no spares' };
+    const best = await bestOf(AT_ONCE, forkBurst);
+    return withClients(AT_ONCE, async (clients) => {
+      // Nobody's spares may still boot while somebody else is measured.
+      const before = () => Promise.all([...clients.values()].map(sparesAreIdle));
+      const ours = await bestOf(AT_ONCE, async (atOnce) => {
+        await before();
+        return workerBurst(clients.get(atOnce));
+      });
+      const sides = { bgworker: () => workerBurst(clients.get(ours)), fork: () => forkBurst(best) };
+      const measured = await inTurn(rounds, 'ms', sides, { before });
+      return outcome(measured, ours, best);
+    });
+  },
+};
+
+function outcome(measured, ours, best) {
+  const value = measured.median('bgworker: all results');
+  const whole = value / measured.median('fork: all results');
+  const earlier = measured.median('fork: first 8') / measured.median('bgworker: first 8');
+  return {
+    value,
+    unit: 'ms',
+    ratios: { fork: whole, 'fork, first 8': 1 / earlier },
+    goals: [
+      { what: 'times fork per task, all results', is: whole, atMost: 1.05 },
+      { what: 'times earlier, the first 8 results', is: earlier, atLeast: 10 },
+    ],
+    sides: measured.sides(),
+    notes: [
+      `Tried with ${AT_ONCE.join(', ')} at once: fork is best with ${best}, bgworker with ${ours} slots.`,
+      'The limit is a boot of Node for each task that finds no spare.',
+    ],
+  };
+}
+
+/** A postmaster for each number of slots. */
+async function withClients(slots, use, clients = new Map()) {
+  const [count, ...others] = slots;
+  if (count === undefined) return use(clients);
+  return withPostmaster({ maxWorkerProcesses: count, spareWorkers: SPARES, maxWaitingRegistrations: 1_000 }, (client) =>
+    withClients(others, use, clients.set(count, client)),
+  );
+}
+
+async function bestOf(candidates, burst) {
+  const found = [];
+  for (const candidate of candidates) found.push({ candidate, ms: (await burst(candidate))['all results'] });
+  return found.reduce((best, next) => (next.ms < best.ms ? next : best)).candidate;
+}
+
+async function workerBurst(client) {
+  const clock = new Clock();
+  await Promise.all(
+    TASKS.map(async (task) => {
+      const handle = await client.register(hash, task, { waitForSlot: true });
+      checkHash(task, await handle.result());
+      clock.result();
+    }),
+  );
+  return clock.read();
+}
+
+async function forkBurst(atOnce) {
+  const clock = new Clock();
+  const left = [...TASKS];
+  const exits = [];
+  const lane = async () => {
+    for (let task = left.shift(); task !== undefined; task = left.shift()) {
+      const child = fork(program('fork-hash.js'), [task], { stdio: 'ignore' });
+      const exit = once(child, 'exit');
+      exits.push(exit);
+      const [answer] = await once(child, 'message');
+      checkHash(task, answer);
+      clock.result();
+      // The slot is free when its process is gone, as with ours; all at once has none to wait for.
+      if (atOnce < TASKS.length) await exit;
+    }
+  };
+  await Promise.all(Array.from({ length: atOnce }, lane));
+  const read = clock.read();
+  await Promise.all(exits);
+  return read;
+}
+
+function checkHash(task, answer) {
+  check(answer === createHash('sha256').update(task).digest('hex'), `the hash of ${task} is ${answer}`);
+}
+
+class Clock {
+  #started = performance.now();
+  #results = [];
+
+  result() {
+    this.#results.push(performance.now() - this.#started);
+  }
+
+  read() {
+    check(this.#results.length === TASKS.length, `${this.#results.length} results`);
+    return { 'all results': this.#results.at(-1), 'first 8': this.#results[SPARES - 1] };
+  }
+}
