@@ -62,9 +62,10 @@ function outcome(measured) {
 async function warmStart(client) {
   const asked = now();
   const handle = await client.register(entered);
-  const { status } = await handle.waitForStartup();
+  const { status, reason } = await handle.waitForStartup();
   const known = now();
-  check(status === 'started', `a worker that runs is ${status}`);
+  // So short a worker may have returned before anybody looks.
+  check(status === 'started' || reason?.kind === 'returned', `it is ${status}, ${reason?.kind}`);
   check(handle.startedFrom.kind === 'spare', `started from ${JSON.stringify(handle.startedFrom)}`);
   const at = await handle.result();
   check(at > asked && at < now(), 'it was entered before it was asked for, or has not been yet');

@@ -38,9 +38,10 @@ async function coldStart(client) {
   const registered = now();
   await handle.waitForStartup({ until: 'forked' });
   const forked = now();
-  const { status } = await handle.waitForStartup();
+  const { status, reason } = await handle.waitForStartup();
   const known = now();
-  check(status === 'started', `a worker that runs is ${status}`);
+  // So short a worker may have returned before anybody looks.
+  check(status === 'started' || reason?.kind === 'returned', `it is ${status}, ${reason?.kind}`);
   check((handle.startedFrom?.kind ?? 'cold') === 'cold', 'started from a spare where there are none');
   const at = await handle.result();
   check(at > asked && at < now(), 'it was entered before it was asked for, or has not been yet');

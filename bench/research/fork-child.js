@@ -4,12 +4,13 @@
  *
  * The child reports through a blocking write on a pipe of its own, which needs neither the event loop nor a thread.
  */
-import { createRequire } from 'node:module';
+
+import { execFile } from 'node:child_process';
 import { readFileSync, writeSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { Worker } from 'node:worker_threads';
-import { execFile } from 'node:child_process';
+import { createRequire } from 'node:module';
 import net from 'node:net';
+import { Worker } from 'node:worker_threads';
 
 const koffi = createRequire(import.meta.url)('koffi');
 const libc = koffi.load('libc.so.6');
@@ -22,7 +23,10 @@ const MADV_DOFORK = 11;
 
 function takeBackDontFork() {
   for (const line of readFileSync('/proc/self/maps', 'latin1').trim().split('\n')) {
-    const [from, to] = line.split(' ', 1)[0].split('-').map((text) => BigInt(`0x${text}`));
+    const [from, to] = line
+      .split(' ', 1)[0]
+      .split('-')
+      .map((text) => BigInt(`0x${text}`));
     madvise(from, to - from, MADV_DOFORK);
   }
 }
@@ -50,13 +54,15 @@ const THINGS = {
       thread.once('error', reject);
       thread.once('exit', resolve);
     }),
-  'child_process': () =>
+  child_process: () =>
     new Promise((resolve, reject) => execFile('/bin/true', (error) => (error ? reject(error) : resolve()))),
   'connect a socket': () =>
     new Promise((resolve, reject) => {
-      const server = net.createServer((socket) => socket.end()).listen(0, '127.0.0.1', () => {
-        net.connect(server.address().port, '127.0.0.1').on('error', reject).on('close', resolve).resume();
-      });
+      const server = net
+        .createServer((socket) => socket.end())
+        .listen(0, '127.0.0.1', () => {
+          net.connect(server.address().port, '127.0.0.1').on('error', reject).on('close', resolve).resume();
+        });
     }),
 };
 
@@ -86,7 +92,11 @@ if (pid === 0) {
   };
   try {
     const done = thing();
-    if (done instanceof Promise) done.then(() => say('done'), (error) => say(`${error.code ?? error.message}`));
+    if (done instanceof Promise)
+      done.then(
+        () => say('done'),
+        (error) => say(`${error.code ?? error.message}`),
+      );
     else say('done');
   } catch (error) {
     say(`${error.code ?? error.message}`);

@@ -30,7 +30,9 @@ for (const thing of things) {
   }
   const tally = [...counts].map(([word, count]) => `${word} ${count}`).join(', ');
   const median = forkMs.sort((one, other) => one - other)[forkMs.length >> 1];
-  process.stdout.write(`${thing.padEnd(22)} ${tally}${median === undefined ? '' : `  (fork ${median.toFixed(2)} ms)`}\n`);
+  process.stdout.write(
+    `${thing.padEnd(22)} ${tally}${median === undefined ? '' : `  (fork ${median.toFixed(2)} ms)`}\n`,
+  );
 }
 
 async function attempt(thing) {
