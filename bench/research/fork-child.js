@@ -1,5 +1,5 @@
 /**
- * `node fork-child.js <what> [--dofork]`: calls fork(2) in a running Node and tries one thing in the child, which then ends
+ * `node fork-child.js <what> [--dofork] [--busy-parent]`: calls fork(2) in a running Node and tries one thing in the child, which then ends
  * without any of Node's own clean-up. Prints a line of JSON. fork.js runs it, and ends what hangs.
  *
  * The child reports through a blocking write on a pipe of its own, which needs neither the event loop nor a thread.
@@ -20,6 +20,7 @@ const waitpid = libc.func('int waitpid(int, void *, int)');
 
 const madvise = libc.func('int madvise(uintptr_t, size_t, int)');
 const MADV_DOFORK = 11;
+const WNOHANG = 1;
 
 function takeBackDontFork() {
   for (const line of readFileSync('/proc/self/maps', 'latin1').trim().split('\n')) {
@@ -47,6 +48,9 @@ const THINGS = {
   },
   'global.gc()': () => globalThis.gc(),
   'fs.promises.readFile': () => readFile(import.meta.filename ?? new URL(import.meta.url).pathname),
+  '100 reads in a row': async () => {
+    for (let n = 0; n < 100; n += 1) await readFile(new URL(import.meta.url));
+  },
   'import() of a file': () => import('./imported.js'),
   'new Worker': () =>
     new Promise((resolve, reject) => {
@@ -102,7 +106,8 @@ if (pid === 0) {
     say(`${error.code ?? error.message}`);
   }
 } else {
-  // The parent does nothing meanwhile, so that the child has the shared epoll descriptor to itself.
-  waitpid(pid, null, 0);
+  // Without --busy-parent it does nothing meanwhile, so that the child has the shared descriptors of the loop to itself.
+  if (!process.argv.includes('--busy-parent')) waitpid(pid, null, 0);
+  else while (waitpid(pid, null, WNOHANG) === 0) await readFile(new URL(import.meta.url));
   exitNow(0);
 }

@@ -1,5 +1,5 @@
 /**
- * `node bench/research/fork.js [--times 10] [--dofork] [node flags …]`: what still works in a child that a running Node made of
+ * `node bench/research/fork.js [--times 10] [--dofork] [--busy-parent] [node flags …]`: what still works in a child that a running Node made of
  * itself with fork(2), and what hangs. One line each, with counts. docs/research-fork.md tells what it means.
  */
 import { spawn } from 'node:child_process';
@@ -13,9 +13,8 @@ const PATIENCE_MS = 3_000;
 const args = process.argv.slice(2);
 const at = args.indexOf('--times');
 const times = at === -1 ? 10 : Number(args.splice(at, 2)[1]);
-const dofork = args.indexOf('--dofork');
-const childArgs = dofork === -1 ? [] : args.splice(dofork, 1);
-const flags = args;
+const childArgs = args.filter((arg) => arg === '--dofork' || arg === '--busy-parent');
+const flags = args.filter((arg) => !childArgs.includes(arg));
 
 const things = JSON.parse((await attempt('')).text);
 for (const thing of things) {
