@@ -16,9 +16,9 @@ import { idle, neverReady } from '../programs/workers.js';
 import { program } from '../rivals.js';
 import { inTurn, Measured } from '../rounds.js';
 
-/** Some ten seconds after the last work V8 collects once or twice more and gives memory back. Idle is what comes after. */
+/** Some ten seconds after the last work V8 collects once or twice more, and gives memory back. Idle comes after. */
 const SETTLE_MS = 10_000;
-/** So often it may take another ten seconds until nothing happens; what wakes up for ever, does so in the last of them too. */
+/** How often it may take ten seconds more until nothing happens. What wakes up for ever does so in the last one too. */
 const WINDOWS = 4;
 const FRESH_MS = 1_000;
 const IDLE_MS = 10_000;

@@ -1,6 +1,6 @@
 /**
- * `node fork-child.js <what> [--dofork] [--busy-parent]`: calls fork(2) in a running Node and tries one thing in the child, which then ends
- * without any of Node's own clean-up. Prints a line of JSON. fork.js runs it, and ends what hangs.
+ * `node fork-child.js <what> [--dofork] [--busy-parent]`: calls fork(2) in a running Node and tries one thing in the
+ * child, which then ends without any of Node's own clean-up. Prints a line of JSON. fork.js runs it, and ends what hangs.
  *
  * The child reports through a blocking write on a pipe of its own, which needs neither the event loop nor a thread.
  */
@@ -106,7 +106,7 @@ if (pid === 0) {
     say(`${error.code ?? error.message}`);
   }
 } else {
-  // Without --busy-parent it does nothing meanwhile, so that the child has the shared descriptors of the loop to itself.
+  // Without --busy-parent it does nothing meanwhile: the child has the shared descriptors of the loop to itself.
   if (!process.argv.includes('--busy-parent')) waitpid(pid, null, 0);
   else while (waitpid(pid, null, WNOHANG) === 0) await readFile(new URL(import.meta.url));
   exitNow(0);

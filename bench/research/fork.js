@@ -1,6 +1,6 @@
 /**
- * `node bench/research/fork.js [--times 10] [--dofork] [--busy-parent] [node flags …]`: what still works in a child that a running Node made of
- * itself with fork(2), and what hangs. One line each, with counts. docs/research-fork.md tells what it means.
+ * `node bench/research/fork.js [--times 10] [--dofork] [--busy-parent] [node flags …]`: what still works in a child that
+ * a running Node made of itself with fork(2), and what hangs, with counts. docs/research-fork.md tells what it means.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
