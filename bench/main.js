@@ -31,6 +31,7 @@ const ownFolder = mkdtempSync(join(tmpdir(), 'bgworker-bench-'));
 process.env.TMPDIR = ownFolder;
 delete process.env.XDG_RUNTIME_DIR;
 process.on('exit', () => rmSync(ownFolder, { recursive: true, force: true }));
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => process.exit(1));
 
 const records = [];
 for (const figure of chosen(figures)) {
