@@ -13,7 +13,7 @@ import type { Judgement } from './exitJudgement.js';
 import { judgeExit } from './exitJudgement.js';
 import { publish, tellProgress } from './notification.js';
 import { decideFate } from './restartPolicy.js';
-import { spareServed, takeSpare } from './spares.js';
+import { findSpare, noteStart, spareServed } from './spares.js';
 import { awaitCrashGroup, isGroupGoingDown, membersOf, settleCrashGroup, settleEarly } from './startCondition.js';
 import type { Draft, Run, Stop, Tenant, Up } from './state.js';
 import { changeTenant, changeUp, putTenant, tenantOf } from './state.js';
@@ -35,17 +35,33 @@ function leaveMs({ terminateTimeoutMs }: BackgroundWorker): number {
 /** How often the memory of a worker with a limit is looked at. */
 export const MEASURE_EVERY_MS = 500;
 
-/** The next attempt. The order is given; the fact that follows says whether there is a process. */
-export function startWorker(draft: Draft, tenant: Tenant): void {
+/**
+ * The next attempt: the order is given, and the fact that follows says whether there is a process. False when it has to
+ * wait for the next pass.
+ */
+export function startWorker(draft: Draft, tenant: Tenant): boolean {
   const { slot, generation, worker } = tenant;
-  if (worker.crashGroup !== null && isGroupGoingDown(draft, worker.crashGroup)) return awaitCrashGroup(draft, tenant);
+  if (worker.crashGroup !== null && isGroupGoingDown(draft, worker.crashGroup)) {
+    awaitCrashGroup(draft, tenant);
+    return true;
+  }
+  const { spare, from } = findSpare(draft, worker);
+  if (spare === null) {
+    const { starts } = draft.pass;
+    if (starts >= draft.limits.maxStartsPerPass) return false;
+    draft.pass = { starts: starts + 1, endAt: draft.at };
+  }
   const attempt = tenant.attempts + 1;
-  const { spare, from } = takeSpare(draft, worker);
+  noteStart(draft, spare, from);
   const next = changeTenant(tenant, { attempts: attempt, progress: null, startedFrom: from });
-  if (spare === null) return startCold(draft, next);
+  if (spare === null) {
+    startCold(draft, next);
+    return true;
+  }
   assert(spare.pid !== null, 'a spare that is idle has a process');
   putTenant(draft, changeTenant(next, { run: newProcess(draft, worker, spare.pid, null) }));
   draft.effects.push({ type: 'giveJob', slot, generation, attempt, worker, spare: spare.spare });
+  return true;
 }
 
 function startCold(draft: Draft, tenant: Tenant): void {

@@ -17,7 +17,7 @@ export interface Limits {
   readonly maxWorkerProcesses: number;
   /** By class name. A class that is not named may use every slot that is not reserved. */
   readonly classes: { readonly [name: string]: ClassLimit };
-  /** How many workers are started in one pass before other events are served. */
+  /** How many processes are made in one pass before other events are served. */
   readonly maxStartsPerPass: number;
   /** How many registrations may wait for a slot at once. */
   readonly maxWaitingRegistrations: number;
@@ -35,10 +35,10 @@ export interface Limits {
 }
 
 /**
- * Fork and exec of Node cost the postmaster 1 to 3 ms each, during which it serves nobody; PostgreSQL's 100 forks a
- * pass would be a third of a second here.
+ * Fork and exec of Node cost the postmaster 1 to 3 ms, and 35 where a hundred others are booting, during which it serves
+ * nobody: PostgreSQL's 100 forks in a pass would be seconds.
  */
-export const DEFAULT_STARTS_PER_PASS = 8;
+export const DEFAULT_STARTS_PER_PASS = 1;
 
 export function defaultLimits(maxWorkerProcesses: number): Limits {
   return {

@@ -3,8 +3,9 @@
  * derived from the state: `nextWakeupAt` says when the postmaster must come back at the latest, so there is one timer
  * and it is never stale.
  *
- * At most `maxStartsPerPass` workers are started in one transition; the rest stay due, so the postmaster comes back at
- * once, but other events are served in between (R-PM-11, F-4). First come, first started: by due time, then by slot.
+ * At most `maxStartsPerPass` processes are ordered before others are served; the rest stay due, and the postmaster comes
+ * back at once, but behind whatever has happened meanwhile (R-PM-11, F-4). A pass lasts until it does, since a hundred
+ * registrations can be read in one go. Giving a spare the job costs nothing and counts for nothing. First come, first started: by due time, then by slot.
  * What is due for processes that are there never waits behind starts: it is in every pass.
  */
 import { assert } from '../base/index.js';
@@ -16,21 +17,18 @@ import { applyStop, stopWorker } from './stopping.js';
 
 /** A monotonic instant; Infinity when nothing will happen by the clock alone. */
 export function nextWakeupAt(state: State): number {
-  return Math.min(state.slots.dueAt, sparesDueAt(state));
+  return Math.min(state.slots.dueAt, state.pass.endAt, sparesDueAt(state));
 }
 
 export function runDue(draft: Draft): void {
-  let startsLeft = draft.limits.maxStartsPerPass;
   while (draft.slots.dueAt <= draft.at) {
     const slot = draft.slots.firstDue();
     const tenant = slot === undefined ? undefined : draft.slots.get(slot)?.tenant;
     assert(tenant != null, 'only a tenant is due');
     if (tenant.run.state === 'up') {
       runDueUp(draft, tenant, tenant.run);
-    } else {
-      if (startsLeft === 0) return runDueBehindStarts(draft);
-      startsLeft -= 1;
-      startWorker(draft, tenant);
+    } else if (!startWorker(draft, tenant)) {
+      return runDueBehindStarts(draft);
     }
   }
 }

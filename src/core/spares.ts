@@ -45,21 +45,26 @@ export function coldOnly(worker: BackgroundWorker, { preload }: Pick<Limits, 'pr
   return null;
 }
 
-/** A start is due: takes a spare out of the pool for it, or says why there is none. */
-export function takeSpare(draft: Draft, worker: BackgroundWorker): { spare: Spare | null; from: StartedFrom } {
-  const { limits, at } = draft;
+/** A start is due: gives the spare that is to have it, or says why there is none. */
+export function findSpare(draft: Draft, worker: BackgroundWorker): { spare: Spare | null; from: StartedFrom } {
+  const { limits, spares } = draft;
   const cold = coldOnly(worker, limits);
   if (cold !== null) return { spare: null, from: cold };
-  if (limits.spareWorkers === 0) return { spare: null, from: { kind: 'cold', because: 'noSpare' } };
-  const { pool } = draft.spares;
-  const spare = pool.find(({ state }) => state === 'idle') ?? null;
-  draft.spares = {
-    ...draft.spares,
-    pool: spare === null ? pool : pool.filter((other) => other !== spare),
-    wantedUntil: at + limits.spareIdleMs,
-    notBefore: Math.max(draft.spares.notBefore, at + REFILL_AFTER_MS),
-  };
+  const spare = spares.pool.find(({ state }) => state === 'idle') ?? null;
   return { spare, from: spare === null ? { kind: 'cold', because: 'noSpare' } : { kind: 'spare' } };
+}
+
+/** It is started, from this spare or without: what that means for the others. */
+export function noteStart(draft: Draft, spare: Spare | null, from: StartedFrom): void {
+  const { limits, spares, at } = draft;
+  const couldServe = from.kind === 'spare' || from.because === 'noSpare';
+  if (!couldServe || (limits.spareWorkers === 0 && spare === null)) return;
+  draft.spares = {
+    ...spares,
+    pool: spare === null ? spares.pool : spares.pool.filter((other) => other !== spare),
+    wantedUntil: at + limits.spareIdleMs,
+    notBefore: Math.max(spares.notBefore, at + REFILL_AFTER_MS),
+  };
 }
 
 /** One has taken its job: they are good for something. */

@@ -41,8 +41,19 @@ export interface State {
   readonly early: readonly WorkerKey[];
   readonly lastWords: LastWords;
   readonly spares: Spares;
+  readonly pass: Pass;
   readonly shutdown: Shutdown;
 }
+
+/** What may be started before others are served: it begins anew each time the postmaster comes back by the clock. */
+export interface Pass {
+  /** New processes ordered in it. */
+  readonly starts: number;
+  /** When it is to end: at once after the first of them; Infinity while there was none. */
+  readonly endAt: number;
+}
+
+export const NEW_PASS: Pass = { starts: 0, endAt: Number.POSITIVE_INFINITY };
 
 export type Shutdown =
   | { readonly state: 'none' }
@@ -223,6 +234,7 @@ export function openDraft(state: State, at: number): Draft {
     early: state.early,
     lastWords: state.lastWords,
     spares: state.spares,
+    pass: state.pass,
     shutdown: state.shutdown,
     at,
     effects: [],
@@ -246,6 +258,7 @@ export function sealDraft(draft: Draft): State {
     early: draft.early,
     lastWords: draft.lastWords,
     spares: draft.spares,
+    pass: draft.pass,
     shutdown: draft.shutdown,
   };
 }

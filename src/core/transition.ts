@@ -32,7 +32,7 @@ import { exitWhenEmpty } from './shutdown.js';
 import { SlotTree } from './slotTree.js';
 import { applySpareEvent, keepSpares, replaceSpares, wantSpares } from './spares.js';
 import type { Draft, State } from './state.js';
-import { NO_SPARES, openDraft, sealDraft } from './state.js';
+import { NEW_PASS, NO_SPARES, openDraft, sealDraft } from './state.js';
 
 export interface Transition {
   readonly state: State;
@@ -55,6 +55,7 @@ export function initialState(epoch: string, limits: Limits): State {
     early: [],
     lastWords: NO_LAST_WORDS,
     spares: NO_SPARES,
+    pass: NEW_PASS,
     shutdown: { state: 'none' },
   };
 }
@@ -81,6 +82,7 @@ function applyEvent(draft: Draft, event: Event): void {
       if (event.spares) wantSpares(draft);
       return registerEarly(draft, event.workers);
     case 'clockAdvanced':
+      draft.pass = NEW_PASS;
       return;
     case 'limitsReloaded':
       // What was preloaded once may have changed as well; and whoever sets a number of spares wants them.

@@ -134,7 +134,7 @@ function limitsOf(given: LimitsInput, present: Limits | null): Limits {
   const limits: Limits = {
     maxWorkerProcesses,
     classes: classesOf(given, maxWorkerProcesses, given.maxWorkerProcesses === undefined ? present : null),
-    maxStartsPerPass: given.maxStartsPerPass ?? present?.maxStartsPerPass ?? 8,
+    maxStartsPerPass: given.maxStartsPerPass ?? present?.maxStartsPerPass ?? 1,
     maxWaitingRegistrations: given.maxWaitingRegistrations ?? present?.maxWaitingRegistrations ?? 10_000,
     finalWordsKept: given.finalWordsKept ?? present?.finalWordsKept ?? 1_000,
     finalWordsKeptMs: given.finalWordsKeptMs ?? present?.finalWordsKeptMs ?? 3_600_000,

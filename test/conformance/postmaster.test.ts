@@ -46,7 +46,7 @@ test('R-PM-11: a failed start does not stop the others', () => {
   const trial = new Trial();
   trial.after('limits maxStartsPerPass=1', 'early a', 'early b', 'begin');
   assert.deepEqual(
-    trial.after('spawnFailed 0:1').filter((line) => line.startsWith('start')),
+    trial.after('spawnFailed 0:1', 'clock').filter((line) => line.startsWith('start')),
     ['start 1:1#1 b'],
   );
 });

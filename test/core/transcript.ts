@@ -43,7 +43,7 @@ export function play({ lines }: Scenario): readonly string[] {
 /** A core of its own, driven by the lines of a transcript. */
 export class Trial {
   now = 0;
-  state: State = initialState('test', defaultLimits(4));
+  state: State = initialState('test', { ...defaultLimits(4), maxStartsPerPass: 8 });
   readonly early: BackgroundWorker[] = [];
   #requests = 0;
   #pids = 100;
@@ -58,7 +58,13 @@ export class Trial {
     const [verb = '', ...args] = words;
     const perform = VERBS[verb];
     if (perform === undefined) throw new Error(`no such verb: ${verb}`);
-    return perform(this, args);
+    return [...perform(this, args), ...this.#endPass()];
+  }
+
+  /** As the postmaster comes back at once. While more is due than fits into a pass, a `clock` in the text says when. */
+  #endPass(): readonly string[] {
+    const { pass, slots } = this.state;
+    return pass.starts > 0 && slots.dueAt > this.now ? this.tell({ type: 'clockAdvanced' }) : [];
   }
 
   /** Plays them all, and gives what followed the last one. */

@@ -144,12 +144,13 @@ export class ProcessWatch {
     this.find(effect).process = { pid, forkedAt: at, askedAt: null, killed: false, entered: false, said: false };
   }
 
-  started({ type, attempt, ...key }: Extract<Effect, { type: 'startWorker' | 'giveJob' }>): void {
+  /** Gives whether it is a new attempt. */
+  started({ type, attempt, ...key }: Extract<Effect, { type: 'startWorker' | 'giveJob' }>): boolean {
     const worker = this.find(key);
     if (worker.awaitsProcess) {
       expect(type === 'startWorker' && attempt === worker.attempts, 'who lost a spare gets a process of its own');
       worker.awaitsProcess = false;
-      return;
+      return false;
     }
     expect(!worker.underWay, 'one attempt at a time');
     expect(attempt === worker.attempts + 1, 'attempts are counted one by one');
@@ -158,6 +159,7 @@ export class ProcessWatch {
     worker.attempts += 1;
     worker.underWay = true;
     worker.restartPromised = false;
+    return true;
   }
 
   #mayStart({ key, worker, attempts }: WorkerRecord): void {

@@ -32,7 +32,7 @@ class World {
 
   constructor(slots: number) {
     this.#slots = slots;
-    this.state = initialState('speed', { ...defaultLimits(slots), maxStartsPerPass: 100 });
+    this.state = initialState('speed', { ...defaultLimits(slots), maxStartsPerPass: Number.MAX_SAFE_INTEGER });
     this.apply({ type: 'clientConnected', client: CLIENT, worker: null });
     for (let slot = 0; slot < slots - 1; slot += 1) this.start();
   }

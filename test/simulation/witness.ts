@@ -32,6 +32,7 @@ export class Witness {
   #limits: Limits;
   #shutdown: 'none' | 'smart' | 'stopping' | 'exited' = 'none';
   #smartGraceMs: number | null = null;
+  #startsInPass = 0;
 
   constructor(limits: Limits) {
     this.#limits = limits;
@@ -66,14 +67,8 @@ export class Witness {
       expect(isNothing, 'nothing comes of what a client asks that is gone');
     }
     this.#checkSmart(event, state);
-    let starts = 0;
-    for (const effect of effects) {
-      this.#look(event, effect, state);
-      if (effect.type === 'startWorker' || effect.type === 'giveJob') starts += 1;
-    }
-    // And one in the place of a spare that was lost.
-    const extra = event.type === 'workerExited' ? 1 : 0;
-    expect(starts <= this.#limits.maxStartsPerPass + extra, 'no more starts in a pass than the limit');
+    if (event.type === 'clockAdvanced') this.#startsInPass = 0;
+    for (const effect of effects) this.#look(event, effect, state);
     this.#conclude(event, effects, state);
   }
 
@@ -160,7 +155,9 @@ export class Witness {
         for (const client of effect.clients) this.#clientOf(client);
         return;
       case 'startWorker':
-        return this.processes.started(effect);
+        // One in the place of a spare that was lost is no further start.
+        if (this.processes.started(effect)) this.#startsInPass += 1;
+        return expect(this.#startsInPass <= this.#limits.maxStartsPerPass, 'no more starts in a pass than the limit');
       case 'giveJob': {
         const { run } = tenantOf(state, effect) ?? {};
         return this.processes.given(effect, run?.state === 'up' ? run.pid : 0, event.at);
