@@ -70,7 +70,11 @@ export class Spares {
         dispatch({ type: 'spareExited', spare });
       },
       heard: (message) => {
-        if (message.type === 'idle') dispatch({ type: 'spareIdle', spare });
+        if (message.type === 'idle') {
+          // A message that goes the way of the job: that takes a tenth off what the job will take.
+          running().order({ type: 'rehearsal' });
+          dispatch({ type: 'spareIdle', spare });
+        }
         if (message.type === 'log') this.#passLog(message, pid);
       },
       said: (saying) => {

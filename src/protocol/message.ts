@@ -182,6 +182,8 @@ export type OrderMessage =
     }
   /** The first message to a process that has no job yet: be a spare. The modules are file URLs. */
   | { readonly type: 'spare'; readonly preload: readonly string[] }
+  /** To a spare that is idle: nothing is to be done. What a job will pass through has been passed through once then. */
+  | { readonly type: 'rehearsal' }
   | { readonly type: 'terminate'; readonly order: StopOrder }
   | { readonly type: 'reload' }
   /** The other side of the channel is gone. */

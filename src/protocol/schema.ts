@@ -208,6 +208,7 @@ export const parseOrderMessage = parser<OrderMessage>(
       directory: text(MAX_TEXT),
     },
     spare: { preload: list(text(MAX_TEXT), 1_000) },
+    rehearsal: {},
     terminate: { order: stopOrder },
     reload: {},
     channelClosed: {},

@@ -95,6 +95,9 @@ class Worker {
         // Not awaited, neither this nor the work: what goes wrong in it is an uncaught error, and so is said.
         void this.#beSpare(message.preload);
         break;
+      case 'rehearsal':
+        this.#line.awaitMessage();
+        break;
       case 'terminate':
         this.#stop.ordered(message.order);
         break;
@@ -186,8 +189,11 @@ class Run {
     const context = new Context(job, this.#line, this.#stop);
     this.#context = context;
     this.#state = 'loading';
-    await prepareParts();
-    await prepareProcess(job, context);
+    // An await where nothing is to be waited for lets everything else go first, which a start from a spare would feel.
+    const preparing = prepareParts();
+    if (preparing !== undefined) await preparing;
+    prepareProcess(job);
+    if (worker.nice !== 0) await takePriority(worker.nice, context);
     context.lendClient(this.#boot, () => this.#state !== 'loading' || worker.functionName === null);
     this.#line.tell({ type: 'loading' });
     const listening = setTimeout(() => void this.#line.listen(), LISTEN_AFTER_MS).unref();
@@ -247,20 +253,26 @@ class Run {
 const NOTHING_BEFORE: Before = { open: [], pipesOfOurs: 0 };
 
 /** Makes the process that of a certain worker: what it leaves when its heap is exhausted, its title, its priority. */
-async function prepareProcess({ worker, handle, attempt, directory }: Job, context: Context): Promise<void> {
+function prepareProcess({ worker, handle, attempt, directory }: Job): void {
   reportFatalErrors(`${directory}/reports`, `${handle.slot}-${handle.generation}-${attempt}.json`);
-  // A title is shown by other programs; a name may not write on their terminals.
-  process.title = `bgworker: ${worker.name.replace(/\p{C}+/gu, ' ')}`;
+  process.title = `bgworker: ${printable(worker.name)}`;
   if (worker.functionName === null) {
     // A script finds itself as if it had been started by hand. A module does not: one that compares argv[1] with its
     // own path, to see whether it is the program, is right to find that it is not.
     process.argv = [process.argv[0] ?? process.execPath, fileURLToPath(worker.module), ...worker.args];
   }
-  if (worker.nice === 0) return;
+}
+
+/** A title is shown by other programs; a name may not write on their terminals. Most names are plain, which is quick to see. */
+function printable(name: string): string {
+  return /^[ -~]*$/.test(name) ? name : name.replace(/\p{C}+/gu, ' ');
+}
+
+async function takePriority(nice: number, context: Context): Promise<void> {
   try {
-    await setPriority(worker.nice);
+    await setPriority(nice);
   } catch (error) {
-    context.log.warn({ err: error as Error, nice: worker.nice }, 'its priority could not be set; it runs without');
+    context.log.warn({ err: error as Error, nice }, 'its priority could not be set; it runs without');
   }
 }
 

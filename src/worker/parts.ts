@@ -21,9 +21,13 @@ const parts: { -readonly [Name in keyof Parts]?: Parts[Name] } = {};
 let areKept = false;
 let protocol: typeof import('../protocol/index.js') | undefined;
 
-export async function prepareParts(): Promise<void> {
-  if (areKept) return;
-  if ((process.features as { readonly require_module?: boolean }).require_module === true) return;
+/** Undefined where there is nothing to wait for. */
+export function prepareParts(): Promise<void> | undefined {
+  if (areKept || (process.features as { readonly require_module?: boolean }).require_module === true) return undefined;
+  return importParts();
+}
+
+async function importParts(): Promise<void> {
   parts.log = await import('./log.js');
   parts.progress = await import('./progress.js');
   parts.workerLatch = await import('./workerLatch.js');

@@ -31,6 +31,11 @@ export interface LineOwner {
   postmasterDied(): void;
 }
 
+/** What is said of every start, and always the same. */
+const STEPS = new Map<WorkerMessage['type'], Buffer>(
+  (['loading', 'entered'] as const).map((type) => [type, encodeWords({ type }, [])]),
+);
+
 export class PostmasterLine {
   readonly #owner: LineOwner;
   #unread: Buffer = Buffer.alloc(0);
@@ -51,7 +56,7 @@ export class PostmasterLine {
 
   /** Attachments, and the message as JSON, are kept under a frame's limit by whoever makes them. */
   tell(message: WorkerMessage, attachments: readonly Uint8Array[] = []): void {
-    const frame = encodeWords(message, attachments);
+    const frame = STEPS.get(message.type) ?? encodeWords(message, attachments);
     try {
       for (let at = 0; at < frame.length; ) at += writeSync(TO_POSTMASTER, frame, at);
     } catch {

@@ -11,7 +11,7 @@
  * changed while this process booted may have been read before or after.
  */
 import type { Stats } from 'node:fs';
-import { realpathSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 
@@ -29,20 +29,17 @@ export class PreloadedFiles {
   readonly #since = this.#optionsLoad ? performance.timeOrigin : Date.now();
   /** By path: what it was. */
   readonly #files = new Map<string, Print>();
-  /** The paths of the modules that were named, and where they led to. */
-  readonly #named = new Map<string, string | undefined>();
   /** Changed while it was loaded. */
   #changed: string | undefined;
 
   /** To be made before the first is imported, and called after the last. Files of our own package are left out: a worker runs the version of its postmaster. */
   async record(modules: readonly string[], packagePath: string): Promise<void> {
     if (modules.length === 0 && !this.#optionsLoad) return;
-    for (const module of modules) {
-      const path = fileURLToPath(module);
-      this.#named.set(path, realPath(path));
-    }
     const ours = `${packagePath}dist/src/`;
-    for (const path of new Set([...(await scriptPaths()), ...Object.keys(createRequire(import.meta.url).cache)])) {
+    const required = Object.keys(createRequire(import.meta.url).cache);
+    // The modules that were named by their names too: a link may lead somewhere else by then.
+    const named = modules.map((module) => fileURLToPath(module));
+    for (const path of new Set([...(await scriptPaths()), ...required, ...named])) {
       if (path.startsWith(ours)) continue;
       const stats = tryStat(path);
       // What was never a file of its own (the inside of an archive, a name that a loader made up) cannot be compared.
@@ -55,7 +52,6 @@ export class PreloadedFiles {
   /** The first that is not what it was. */
   findStale(): string | undefined {
     if (this.#changed !== undefined) return this.#changed;
-    for (const [path, real] of this.#named) if (realPath(path) !== real) return path;
     for (const [path, print] of this.#files) {
       const stats = tryStat(path);
       if (stats === undefined || !isSame(printOf(stats), print)) return path;
@@ -92,15 +88,6 @@ function tryStat(path: string): Stats | undefined {
     return statSync(path, { throwIfNoEntry: false });
   } catch {
     // A directory on the way to it is closed to us, or is none any more.
-    return undefined;
-  }
-}
-
-function realPath(path: string): string | undefined {
-  try {
-    return realpathSync.native(path);
-  } catch {
-    // It is gone, which is a change as much as any other.
     return undefined;
   }
 }

@@ -50,6 +50,8 @@ export class Spare {
     this.#beNobody();
     await this.#bootFile.keepAll();
     await import('./argument.js');
+    // What modules with workers import.
+    await import('./index.js');
   }
 
   /** When all is preloaded. */

@@ -144,6 +144,7 @@ const conversations: readonly [string, Parse, readonly (Message | Buffer)[]][] =
     [
       encodeJob({ type: 'job', handle: { epoch: 'e', ...key }, attempt: 1, worker: withBytes, directory: '/d' }),
       { type: 'spare', preload: ['file:///p.js'] },
+      { type: 'rehearsal' },
       { type: 'terminate', order: 'restart' },
       { type: 'reload' },
       { type: 'channelClosed' },
