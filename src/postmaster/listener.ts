@@ -13,6 +13,7 @@ import { BgworkerError } from '../base/index.js';
 import type { ClientId } from '../core/index.js';
 import type { ClientMessage, GoodbyeDetail, GoodbyeReason, Introduction } from '../protocol/index.js';
 import { encodeFrame, FrameReader, parseClientMessage, startLongTimer } from '../protocol/index.js';
+import { Outbox } from './outbox.js';
 
 export interface ListenerEvents {
   connected(client: ClientId, hello: Extract<ClientMessage, { type: 'hello' }>): void;
@@ -45,6 +46,7 @@ export class Listener {
   readonly #options: ListenerOptions;
   readonly #server: Server;
   readonly #connections = new Map<ClientId, Connection>();
+  readonly #outbox = new Outbox();
   #nextClient: ClientId = 1;
   /** Those who have not said hello, oldest first. */
   readonly #strangers = new Set<Connection>();
@@ -65,8 +67,22 @@ export class Listener {
     return this.#connections.size;
   }
 
+  /** Written at once, or with what else there is for this client when the batch under way is over. */
   send(client: ClientId, frame: Buffer): void {
     this.#connections.get(client)?.write(frame);
+  }
+
+  /**
+   * What is sent from inside is written when it is over, in one piece for each client: a write takes the time of many
+   * messages, and wakes the reader, who would then be in the way of the worker that has just been given its job.
+   */
+  batch<Result>(act: () => Result): Result {
+    return this.#outbox.batch(act);
+  }
+
+  /** Writes what waits for the end of a batch now: something that takes long comes next. */
+  flush(): void {
+    this.#outbox.flush();
   }
 
   /** Tells a client why, and disconnects it when it has read that. */
@@ -112,7 +128,7 @@ export class Listener {
   #accept(socket: Socket): void {
     const id = this.#nextClient;
     this.#nextClient += 1;
-    const connection = new Connection(id, socket, this.#options, {
+    const connection = new Connection(id, socket, this.#options, this.#outbox, {
       admits: (hello) => this.#isOpenToNewcomers || hello.worker !== null,
       isKnown: () => this.#strangers.delete(connection),
       forget: () => {
@@ -145,16 +161,19 @@ class Connection {
   readonly #id: ClientId;
   readonly #socket: Socket;
   readonly #options: ListenerOptions;
+  readonly #outbox: Outbox;
   readonly #door: Door;
+  #pending: Buffer[] = [];
   readonly #reader = new FrameReader();
   #state: 'new' | 'greeted' | 'leaving' = 'new';
   #wasConnected = false;
   #isBlocked = false;
 
-  constructor(id: ClientId, socket: Socket, options: ListenerOptions, door: Door) {
+  constructor(id: ClientId, socket: Socket, options: ListenerOptions, outbox: Outbox, door: Door) {
     this.#id = id;
     this.#socket = socket;
     this.#options = options;
+    this.#outbox = outbox;
     this.#door = door;
     this.emptied = new Promise((resolve) => {
       socket.once('close', () => {
@@ -165,13 +184,23 @@ class Connection {
     });
     // ECONNRESET, EPIPE: 'close' follows.
     socket.on('error', () => {});
-    socket.on('data', (chunk: Buffer) => this.#read(chunk));
+    socket.on('data', (chunk: Buffer) => outbox.batch(() => this.#read(chunk)));
     socket.on('drain', () => this.#drained());
   }
 
   write(frame: Buffer): void {
     if (this.#state === 'leaving') return;
-    this.#socket.write(frame);
+    this.#pending.push(frame);
+    this.#outbox.add(this);
+  }
+
+  flush(): void {
+    const frames = this.#pending;
+    if (frames.length === 0) return;
+    this.#pending = [];
+    this.#socket.cork();
+    for (const frame of frames) this.#socket.write(frame);
+    this.#socket.uncork();
     if (this.#socket.writableLength > BLOCKED_BYTES && !this.#isBlocked) {
       this.#isBlocked = true;
       this.#options.events.blocked(this.#id);
@@ -181,6 +210,7 @@ class Connection {
 
   sayGoodbye(reason: GoodbyeReason, refusal: GoodbyeDetail): void {
     if (this.#state === 'leaving') return;
+    this.flush();
     this.#state = 'leaving';
     this.#socket.end(encodeFrame({ type: 'goodbye', reason, refusal }));
     // What it goes on saying is not heard, but must be read for its end to be seen.

@@ -180,6 +180,16 @@ export class Postmaster {
     this.#facts.push(fact);
     if (this.#isDispatching) return;
     this.#isDispatching = true;
+    // What is written at the end of a batch can bring a fact of its own: a client whose socket is full.
+    do {
+      if (this.#listener === undefined) this.#applyAll();
+      else this.#listener.batch(() => this.#applyAll());
+    } while (this.#facts.length > 0);
+    this.#isDispatching = false;
+    this.#alarm.set(nextWakeupAt(this.#state));
+  }
+
+  #applyAll(): void {
     try {
       for (let next = this.#facts.shift(); next !== undefined; next = this.#facts.shift()) this.#apply(next);
     } catch (error) {
@@ -187,8 +197,6 @@ export class Postmaster {
       // worker's fault and go on, and then no fact would ever be heard of again.
       ourFault('an order of the core could not be performed', error);
     }
-    this.#isDispatching = false;
-    this.#alarm.set(nextWakeupAt(this.#state));
   }
 
   #apply(fact: Fact): void {
@@ -215,10 +223,13 @@ export class Postmaster {
         return this.#notifyPids.signal(effect.notifyPid);
       case 'startWorker':
         this.#log.say('debug', 'starting background worker process', { worker: effect.worker.name });
+        // Making a process takes a millisecond or more.
+        this.#listener?.flush();
         return this.#launcher.start(effect, effect.worker);
       case 'giveJob':
         return this.#launcher.giveJob(effect, effect.worker, effect.spare);
       case 'startSpare':
+        this.#listener?.flush();
         return this.#launcher.startSpare(effect.spare, effect.preload);
       case 'endSpare':
         return this.#launcher.endSpare(effect.spare);
