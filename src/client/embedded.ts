@@ -145,12 +145,14 @@ class Child {
 }
 
 /**
- * What a postmaster makes is garbage at once: hardly anything of a message outlives its answer. By default V8 lets the
- * space for such objects grow to three times 16 MiB under load, and keeps it. And only when it is to favour size does
- * it give back what an idle process no longer needs and then let it sleep; Node 24 and later are woken every eight
- * seconds otherwise. This costs 20 µs for a registration.
+ * How V8 keeps house in a postmaster.
+ * - What it makes is garbage at once: hardly anything of a message outlives its answer. By default V8 lets the space for
+ *   such objects grow to three times 16 MiB under load, and keeps it.
+ * - Most of its code runs seldom, in a process that has just woken up: compiled at once, by the simplest compiler, it
+ *   starts a worker a tenth sooner, for a megabyte.
+ * - It need not tidy up while it is idle: on Node 24 and later that wakes it every eight seconds.
  */
-const POSTMASTER_FLAGS = ['--optimize-for-size', '--max-semi-space-size=2'];
+const POSTMASTER_FLAGS = ['--max-semi-space-size=2', '--always-sparkplug', '--no-memory-reducer'];
 
 function spawnPostmaster({ nodePath, workerStdin }: PostmasterSettings): ChildProcess {
   const options = process.env['NODE_OPTIONS'];
