@@ -1,6 +1,6 @@
 /**
  * Makes a checkout ready to run: node_modules is what package-lock.json says, dist is what src and test say. What tsc
- * writes is what is tested and shipped, but for one file that is put together from several of those (join-boot-file.mjs).
+ * writes is what is tested and shipped, but for two files that are put together from several of those (join-boot-files.mjs).
  *
  * Every other script calls setup() first, so that `npm test` works in a fresh clone. It says in one line on stderr
  * what it does, and nothing when there is nothing to do (a few milliseconds).
@@ -42,8 +42,8 @@ function install() {
 
 function build() {
   const sources = [...filesBelow('src'), ...filesBelow('test')];
-  const outputs = new Set([...sources.flatMap(outputsOf), 'dist/src/worker/boot.cjs']);
-  const wanted = hashOf([...sources, 'tsconfig.json', 'package-lock.json', 'scripts/join-boot-file.mjs']);
+  const outputs = new Set([...sources.flatMap(outputsOf), 'dist/src/worker/boot.cjs', 'dist/src/postmaster/boot.cjs']);
+  const wanted = hashOf([...sources, 'tsconfig.json', 'package-lock.json', 'scripts/join-boot-files.mjs']);
   const isComplete = [...outputs].every((path) => existsSync(join(root, path)));
   if (isComplete && readIfThere(buildStamp) === wanted) return;
 
@@ -56,7 +56,7 @@ function build() {
   }
   for (const path of sources.filter(isAsset)) copyAsset(path);
   run(process.execPath, ['node_modules/typescript/bin/tsc', '--pretty', String(process.stderr.isTTY === true)]);
-  run(process.execPath, ['scripts/join-boot-file.mjs']);
+  run(process.execPath, ['scripts/join-boot-files.mjs']);
   writeFileSync(buildStamp, wanted);
 }
 

@@ -75,6 +75,18 @@ const rules: readonly Rule[] = [
     ],
   },
   {
+    title: 'a file of a worker that is loaded later imports none of those that are joined into one',
+    find: layers.secondCopyProblems,
+    breaks: [
+      { 'src/worker/spare.ts': "import { keepAll } from './parts.js';", 'src/worker/parts.ts': '' },
+      { 'src/worker/spare.ts': "await import('./parts.js');", 'src/worker/parts.ts': '' },
+    ],
+    keeps: [
+      { 'src/worker/spare.ts': "import type { keepAll } from './parts.js';", 'src/worker/parts.ts': '' },
+      { 'src/worker/context.ts': "import { part } from './parts.js';", 'src/worker/parts.ts': '' },
+    ],
+  },
+  {
     title: 'a file never imports the index of its own folder',
     find: layers.ownIndexProblems,
     breaks: [

@@ -168,7 +168,7 @@ function spawnPostmaster({ nodePath, workerStdin }: PostmasterSettings): ChildPr
 }
 
 function mainPath(): string {
-  const path = fileURLToPath(new URL('../postmaster/main.js', import.meta.url));
+  const path = fileURLToPath(new URL('../postmaster/boot.cjs', import.meta.url));
   if (existsSync(path)) return path;
   throw new BgworkerError('ERR_BUNDLED', "bgworker's own files are not beside it", {
     detail: `${path} is missing`,

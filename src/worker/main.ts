@@ -3,7 +3,7 @@
  * process unheard; then the output, before anything can be printed; then hello, so that the postmaster knows that Node
  * is up; and only then the rest of the runtime, which loads while the postmaster gets the job ready. Nothing of ours is
  * imported before. What it imports then is not looked for on disk: the build joins it all into one file, boot.cjs
- * (scripts/join-boot-file.mjs), which is what a worker is started with.
+ * (scripts/join-boot-files.mjs), which is what a worker is started with.
  *
  * Descriptors: 3 to the postmaster, 4 from it (postmasterLine.ts). Signals: SIGTERM asks to stop, SIGHUP to reload;
  * SIGINT is left alone, since a worker has a session of its own and no terminal sends it one.

@@ -50,8 +50,8 @@ export class Spare {
     this.#beNobody();
     await this.#bootFile.keepAll();
     await import('./argument.js');
-    // What modules with workers import.
-    await import('./index.js');
+    // The front door that modules with workers come in by: not for us, but for them.
+    await import(new URL('./index.js', import.meta.url).href);
   }
 
   /** When all is preloaded. */

@@ -3,7 +3,10 @@
  *
  * Type imports and `import()` count as much as any other, since they too decide what has to be read together.
  */
+import { readFileSync } from 'node:fs';
 import type { Import, Problem, Source } from './source.js';
+
+const joinScript = new URL('../../../scripts/join-boot-files.mjs', import.meta.url);
 
 /** What the files of a folder may import, always through the other folder's index. To change it, change the design. */
 const mayImport: Readonly<Record<string, readonly string[]>> = {
@@ -76,6 +79,19 @@ export function bootProblems(sources: readonly Source[]): Problem[] {
   return eachImport(sources, (source, { kind, specifier }) => {
     if (source.path !== 'src/worker/main.ts' || kind !== 'static' || specifier.startsWith('node:')) return undefined;
     return `every worker pays for ${specifier} when it boots: import() it after the first message, or make it a type import`;
+  });
+}
+
+/** The files of a worker's boot, as the build joins them. */
+const bootFiles: readonly string[] = [
+  ...(/workerFiles = \[([^\]]*)\]/.exec(readFileSync(joinScript, 'utf8'))?.[1] ?? '').matchAll(/'(\w+)'/g),
+].map(([, name = '']) => `src/worker/${name}.ts`);
+
+export function secondCopyProblems(sources: readonly Source[]): Problem[] {
+  return eachImport(sources, (source, { kind, target }) => {
+    if (kind === 'type' || target === undefined || !bootFiles.includes(target)) return undefined;
+    if (bootFiles.includes(source.path)) return undefined;
+    return `${target} is joined into worker/boot.cjs, and this would load a second copy: hand over what is needed of it`;
   });
 }
 

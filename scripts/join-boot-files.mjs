@@ -1,0 +1,43 @@
+/**
+ * Joins what two kinds of process boot from into one file each, as CommonJS:
+ *
+ * - dist/src/worker/boot.cjs: what every start of a worker needs. A file of its own costs a cold start 0.3 to 0.6 ms, and
+ *   an ES module as the first file 3 ms: together 5 of the 30 that a start took on Node 24. What is imported only when
+ *   it is needed stays outside, and so must not import any of these: it would get a second copy.
+ * - dist/src/postmaster/boot.cjs: all of an embedded postmaster, which is there 35 ms sooner for it.
+ *
+ * They are as readable as what tsc wrote; nothing is renamed or shortened, and no other package is taken in.
+ */
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+
+const dist = fileURLToPath(new URL('../dist/src', import.meta.url));
+
+/** The rest of the worker's folder, and all other folders, are loaded when they are needed. */
+const workerFiles = ['main', 'entryPoint', 'context', 'lastWords', 'parts', 'postmasterLine', 'stopRequest'];
+
+await join('worker', (path) => workerFiles.includes(path.replace(/^\.\/(.*)\.js$/, '$1')));
+await join('postmaster', () => true);
+
+async function join(folder, isJoined) {
+  await build({
+    entryPoints: [`${dist}/${folder}/main.js`],
+    outfile: `${dist}/${folder}/boot.cjs`,
+    bundle: true,
+    packages: 'external',
+    platform: 'node',
+    format: 'cjs',
+    target: 'node20',
+    define: { 'import.meta.url': 'bootUrl' },
+    banner: { js: "const bootUrl = require('node:url').pathToFileURL(__filename).href;" },
+    logLevel: 'warning',
+    plugins: [
+      {
+        name: 'what stays outside',
+        setup: ({ onResolve }) => {
+          onResolve({ filter: /^\./ }, ({ path }) => (isJoined(path) ? undefined : { path, external: true }));
+        },
+      },
+    ],
+  });
+}
