@@ -14,7 +14,11 @@ import { build } from 'esbuild';
 const dist = fileURLToPath(new URL('../dist/src', import.meta.url));
 
 /** The rest of the worker's folder, and all other folders, are loaded when they are needed. */
-const workerFiles = ['main', 'entryPoint', 'context', 'lastWords', 'parts', 'postmasterLine', 'stopRequest'];
+const workerFiles = [
+  ...['main', 'entryPoint', 'context', 'lastWords', 'parts', 'postmasterLine', 'stopRequest'],
+  // Loaded when they are needed, and most workers need them.
+  ...['argument', 'returned'],
+];
 
 await join('worker', (path) => workerFiles.includes(path.replace(/^\.\/(.*)\.js$/, '$1')));
 await join('postmaster', () => true);

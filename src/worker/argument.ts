@@ -5,10 +5,10 @@
  */
 import { readFileSync } from 'node:fs';
 import { DefaultDeserializer } from 'node:v8';
-import type { Job } from './context.js';
+import type { BackgroundWorker } from '../core/index.js';
 
-export function readArgument({ worker, directory }: Job, attachment: Uint8Array | null): unknown {
-  const { mainArg } = worker;
+/** `directory` is the postmaster's. */
+export function readArgument({ mainArg }: BackgroundWorker, directory: string, attachment: Uint8Array | null): unknown {
   if (mainArg.kind === 'none') return undefined;
   const bytes = mainArg.kind === 'file' ? readFileSync(`${directory}/args/${mainArg.file}`) : attachment;
   const deserializer = new ArgumentDeserializer(bytes ?? new Uint8Array());

@@ -210,7 +210,9 @@ class Run {
       return this.#exit(1);
     }
     const arg =
-      worker.mainArg.kind === 'none' ? undefined : (await import('./argument.js')).readArgument(job, argument);
+      worker.mainArg.kind === 'none'
+        ? undefined
+        : (await import('./argument.js')).readArgument(worker, job.directory, argument);
     this.#state = 'running';
     keepParts();
     this.#line.tell({ type: 'entered' });

@@ -55,6 +55,7 @@ export async function keepAll(): Promise<void> {
   for (const name of ['log', 'progress', 'workerLatch', 'peerChannel'] as const) part(name);
   await import('./pause.js');
   await import('./stopped.js');
+  await import('./argument.js');
   await import('./returned.js');
   await import('./resultGate.js');
   areKept = true;

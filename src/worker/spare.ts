@@ -49,7 +49,6 @@ export class Spare {
   async prepare(): Promise<void> {
     this.#beNobody();
     await this.#bootFile.keepAll();
-    await import('./argument.js');
     // The front door that modules with workers come in by: not for us, but for them.
     await import(new URL('./index.js', import.meta.url).href);
   }

@@ -84,7 +84,7 @@ export function bootProblems(sources: readonly Source[]): Problem[] {
 
 /** The files of a worker's boot, as the build joins them. */
 const bootFiles: readonly string[] = [
-  ...(/workerFiles = \[([^\]]*)\]/.exec(readFileSync(joinScript, 'utf8'))?.[1] ?? '').matchAll(/'(\w+)'/g),
+  ...(/workerFiles = \[([\s\S]*?)\];/.exec(readFileSync(joinScript, 'utf8'))?.[1] ?? '').matchAll(/'(\w+)'/g),
 ].map(([, name = '']) => `src/worker/${name}.ts`);
 
 export function secondCopyProblems(sources: readonly Source[]): Problem[] {
