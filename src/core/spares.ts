@@ -25,7 +25,7 @@ import type { SparesActivity, StartedFrom } from './workerStatus.js';
 /** What a start brings about is served first; making a process takes the postmaster a millisecond or two. */
 const REFILL_AFTER_MS = 10;
 /** Even if starts never cease to be under way. */
-const REFILL_AT_LATEST_MS = 1_000;
+const REFILL_AT_LATEST_MS = 5_000;
 const RETRY_MS = 1_000;
 const MAX_RETRY_MS = 60_000;
 
