@@ -35,8 +35,8 @@ export type Effect =
   /** This spare is to be its process. */
   | (AttemptKey & { readonly type: 'giveJob'; readonly worker: BackgroundWorker; readonly spare: number })
   | { readonly type: 'startSpare'; readonly spare: number; readonly preload: readonly string[] }
-  /** SIGKILL: it has done nothing for anybody. */
-  | { readonly type: 'endSpare'; readonly spare: number }
+  /** SIGKILL: it has done nothing for anybody. `isStuck`: it did not come to be idle. */
+  | { readonly type: 'endSpare'; readonly spare: number; readonly isStuck: boolean }
   /** Tell it why, then SIGTERM. */
   | (AttemptKey & { readonly type: 'askToStop'; readonly pid: number; readonly order: StopOrder })
   /** SIGKILL to the whole process group. */

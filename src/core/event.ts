@@ -106,7 +106,8 @@ export type PostmasterEvent =
       readonly spares: boolean;
     }
   | { readonly type: 'clockAdvanced' }
-  | { readonly type: 'limitsReloaded'; readonly limits: Limits }
+  /** `spares`: a number of spares was given, and is wanted from now on. */
+  | { readonly type: 'limitsReloaded'; readonly limits: Limits; readonly spares: boolean }
   | {
       readonly type: 'shutdownRequested';
       readonly mode: ShutdownMode;

@@ -63,10 +63,13 @@ export function judgeExit(run: Up, facts: ExitFacts, maxRunMs: number | null, is
 
 /**
  * A process that had said its last word and did not end was killed by us: what it said counts, and the signal says
- * nothing. It shows in the circumstances.
+ * nothing. It shows in the circumstances. The same when it was a stop that killed it, and it had returned before it
+ * heard of that.
  */
-function exitAsSaid({ leave, saying }: Up, exit: ExitFacts): ExitFacts {
-  if (leave?.killed !== true || exit.signal !== 'SIGKILL' || saying === null) return exit;
+export function exitAsSaid({ leave, stop, saying }: Up, exit: ExitFacts): ExitFacts {
+  if (exit.signal !== 'SIGKILL' || saying === null) return exit;
+  const hadReturned = stop?.killed === true && saying.word === 'returned' && !saying.asked;
+  if (leave?.killed !== true && !hadReturned) return exit;
   const code = saying.word === 'returned' ? 0 : saying.word === 'exiting' ? saying.code : 1;
   return { ...exit, code, signal: null };
 }

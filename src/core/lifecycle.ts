@@ -10,7 +10,7 @@ import { statusOf } from './describe.js';
 import { endWorker } from './ending.js';
 import type { AttemptKey, ExitFacts, WorkerEvent } from './event.js';
 import type { Judgement } from './exitJudgement.js';
-import { judgeExit } from './exitJudgement.js';
+import { exitAsSaid, judgeExit } from './exitJudgement.js';
 import { publish, tellProgress } from './notification.js';
 import { decideFate } from './restartPolicy.js';
 import { findSpare, noteStart, spareServed } from './spares.js';
@@ -21,6 +21,12 @@ import { applyStop, stopWorker } from './stopping.js';
 import type { Circumstances, Phase, StopCause } from './stopReason.js';
 import { stopReason } from './stopReason.js';
 import { isSameWorker } from './workerHandle.js';
+
+/**
+ * So long a spare may take until it says that it has the job, which is a millisecond's work: one that is stopped, or that
+ * something preloaded keeps busy, is not waited for.
+ */
+const TAKE_WITHIN_MS = 2_000;
 
 /**
  * How long a process may take to end after its last word: its exit listeners run then, and Node itself has been seen
@@ -138,7 +144,7 @@ function applyProcessFact(
       return stopWorker(draft, tenant, { why: 'lostConnection' }, 0, 'asPolicySays');
     case 'memoryMeasured': {
       const limit = tenant.worker.resourceLimits.maxRssBytes;
-      if (limit === null || event.rssBytes <= limit) return;
+      if (limit === null || event.rssBytes <= limit || run.leave !== null) return;
       return stopWorker(draft, tenant, { why: 'memoryLimit', rssBytes: event.rssBytes }, 0, 'asPolicySays');
     }
     default:
@@ -165,6 +171,7 @@ function newProcess(draft: Draft, worker: BackgroundWorker, pid: number, phase: 
     saying: null,
     leave: null,
     stop: null,
+    takeBy: phase === null ? draft.at + TAKE_WITHIN_MS : Number.POSITIVE_INFINITY,
     limitAt: worker.maxRunMs === null ? Number.POSITIVE_INFINITY : draft.at + worker.maxRunMs,
     measureAt: worker.resourceLimits.maxRssBytes === null ? Number.POSITIVE_INFINITY : draft.at + MEASURE_EVERY_MS,
   };
@@ -207,8 +214,7 @@ function attemptEnded(
 ): void {
   const up = tenant.run.state === 'up' ? tenant.run : null;
   const stop = tenant.run.state === 'starting' ? tenant.run.stop : (up?.stop ?? null);
-  const hasEnded = exit?.code === 0 || up?.leave?.killed === true;
-  const hasReturned = up?.saying?.word === 'returned' && hasEnded;
+  const hasReturned = exit !== null && up?.saying?.word === 'returned' && exitAsSaid(up, exit).code === 0;
   const dead = changeTenant(tenant, {
     deaths: tenant.deaths + 1,
     reason: stopReason(judgement.cause, circumstancesOf(draft, tenant, up, exit)),

@@ -9,6 +9,7 @@
  * What is due for processes that are there never waits behind starts: it is in every pass.
  */
 import { assert } from '../base/index.js';
+import type { Effect } from './effect.js';
 import { MEASURE_EVERY_MS, startWorker } from './lifecycle.js';
 import { sparesDueAt } from './spares.js';
 import type { Draft, State, Tenant, Up } from './state.js';
@@ -40,16 +41,24 @@ function runDueBehindStarts(draft: Draft): void {
 }
 
 function runDueUp(draft: Draft, tenant: Tenant, run: Up): void {
-  if (run.stop !== null) return applyStop(draft, tenant, run, run.stop);
-  if (run.limitAt <= draft.at) {
-    return stopWorker(draft, tenant, { why: 'ranTooLong' }, tenant.worker.terminateTimeoutMs, 'asPolicySays');
-  }
   const { slot, generation, attempts: attempt } = tenant;
+  const kill: Effect = { type: 'killWorker', slot, generation, attempt, pid: run.pid };
   if (run.leave !== null && run.leave.killAt <= draft.at) {
     const leave = { killAt: Number.POSITIVE_INFINITY, killed: true };
     putTenant(draft, changeTenant(tenant, { run: changeUp(run, { leave }) }));
-    draft.effects.push({ type: 'killWorker', slot, generation, attempt, pid: run.pid });
+    // Killed once, by whichever time is over first.
+    if (run.stop?.killed !== true) draft.effects.push(kill);
     return;
+  }
+  if (run.stop !== null) return applyStop(draft, tenant, run, run.stop);
+  if (run.phase === null && run.takeBy <= draft.at) {
+    // No stop: the attempt goes on, with a process of its own, when this one is gone.
+    putTenant(draft, changeTenant(tenant, { run: changeUp(run, { takeBy: Number.POSITIVE_INFINITY }) }));
+    draft.effects.push(kill);
+    return;
+  }
+  if (run.limitAt <= draft.at) {
+    return stopWorker(draft, tenant, { why: 'ranTooLong' }, tenant.worker.terminateTimeoutMs, 'asPolicySays');
   }
   putTenant(draft, changeTenant(tenant, { run: changeUp(run, { measureAt: draft.at + MEASURE_EVERY_MS }) }));
   draft.effects.push({ type: 'measureMemory', slot, generation, attempt, pid: run.pid });

@@ -24,13 +24,15 @@ import type { SparesActivity, StartedFrom } from './workerStatus.js';
 
 /** What a start brings about is served first; making a process takes the postmaster a millisecond or two. */
 const REFILL_AFTER_MS = 10;
+/** A spare that is not idle by then waits for something that it preloads, and nobody would ever hear of it. */
+const BOOT_WITHIN_MS = 30_000;
 /** Even if starts never cease to be under way. */
 const REFILL_AT_LATEST_MS = 5_000;
 const RETRY_MS = 1_000;
 const MAX_RETRY_MS = 60_000;
 
 /** Names of variables that Node and the libraries below it read when a process begins, and never again. */
-const READ_AT_BOOT = /^(?:NODE_|UV_|LC_|LANG|LD_|DYLD_|SSL_|OPENSSL_|MALLOC_|GLIBC_TUNABLES$)/;
+const READ_AT_BOOT = /^(?:NODE_|UV_|LC_|LANG|LD_|DYLD_|SSL_|OPENSSL_|MALLOC_|GLIBC_TUNABLES$|(?:https?|no)_proxy$)/i;
 
 /** Why a worker can only be started cold; null when a spare can become its process. */
 export function coldOnly(worker: BackgroundWorker, { preload }: Pick<Limits, 'preload'>): StartedFrom | null {
@@ -77,6 +79,16 @@ export function wantSpares(draft: Draft): void {
   draft.spares = { ...draft.spares, wantedUntil: draft.at + draft.limits.spareIdleMs };
 }
 
+/** The limits change. What was preloaded once may have changed as well; and what was wrong with it may be mended. */
+export function reloadSpares(draft: Draft, limits: Limits, areWanted: boolean): void {
+  const { spares, limits: old, at } = draft;
+  if (old.preload.length > 0 || limits.preload.length > 0) replaceSpares(draft);
+  draft.limits = limits;
+  if (areWanted || (limits.spareIdleMs !== old.spareIdleMs && at < spares.wantedUntil)) wantSpares(draft);
+  if (old.preload.join('\0') !== limits.preload.join('\0'))
+    draft.spares = { ...draft.spares, deaths: 0, notBefore: at };
+}
+
 /** What they have loaded may be out of date. */
 export function replaceSpares(draft: Draft): void {
   for (const { spare } of living(draft.spares)) endSpare(draft, spare);
@@ -88,7 +100,7 @@ export function applySpareEvent(draft: Draft, event: SpareEvent): void {
   if (known === undefined) return;
   switch (event.type) {
     case 'spareForked':
-      if (known.state === 'leaving') draft.effects.push({ type: 'endSpare', spare: event.spare });
+      if (known.state === 'leaving') draft.effects.push({ type: 'endSpare', spare: event.spare, isStuck: false });
       return put(draft, { ...known, pid: event.pid, state: known.state === 'leaving' ? 'leaving' : 'booting' });
     case 'spareIdle':
       if (known.state === 'booting') put(draft, { ...known, state: 'idle' });
@@ -103,6 +115,10 @@ export function applySpareEvent(draft: Draft, event: SpareEvent): void {
 export function keepSpares(draft: Draft): void {
   const { limits, at } = draft;
   if (limits.spareWorkers === 0 && draft.spares.pool.length === 0) return;
+  for (const { spare } of stuck(draft.spares, at)) {
+    endSpare(draft, spare, true);
+    backOff(draft);
+  }
   const wanted = wantedNow(draft, at);
   if (draft.spares.wantedUntil !== NEVER_WANTED && draft.spares.wantedUntil <= at)
     draft.spares = { ...draft.spares, wantedUntil: NEVER_WANTED };
@@ -114,7 +130,11 @@ export function keepSpares(draft: Draft): void {
     draft.spares = { ...draft.spares, shortSince: isShort ? at : Number.POSITIVE_INFINITY };
   }
   if (!isShort || refillAt(draft) > at) return;
-  draft.spares = { ...draft.spares, next: next + 1, pool: [...pool, { spare: next, pid: null, state: 'starting' }] };
+  draft.spares = {
+    ...draft.spares,
+    next: next + 1,
+    pool: [...pool, { spare: next, pid: null, state: 'starting', madeAt: at }],
+  };
   draft.effects.push({ type: 'startSpare', spare: next, preload: limits.preload });
 }
 
@@ -123,7 +143,9 @@ export function sparesDueAt(state: State): number {
   const { spares, limits } = state;
   if (state.shutdown.state === 'stopping' || state.shutdown.state === 'exited') return Number.POSITIVE_INFINITY;
   const alive = living(spares).length;
-  const endAt = alive === 0 ? Number.POSITIVE_INFINITY : spares.wantedUntil;
+  const boots = spares.pool.find(({ state: word }) => word === 'booting');
+  const stuckAt = boots === undefined ? Number.POSITIVE_INFINITY : boots.madeAt + BOOT_WITHIN_MS;
+  const endAt = alive === 0 ? Number.POSITIVE_INFINITY : Math.min(spares.wantedUntil, stuckAt);
   if (alive >= limits.spareWorkers) return endAt;
   const startAt = refillAt(state);
   return startAt < spares.wantedUntil ? Math.min(startAt, endAt) : endAt;
@@ -133,7 +155,8 @@ export function sparesActivity(state: State, at: number): SparesActivity {
   const { pool, deaths, notBefore } = state.spares;
   const idle = pool.filter(({ state: word }) => word === 'idle').length;
   const booting = living(state.spares).length - idle;
-  return { wanted: wantedNow(state, at), idle, booting, deaths, retryAt: deaths > 0 ? notBefore : null };
+  const comesAgain = deaths > 0 && notBefore < state.spares.wantedUntil;
+  return { wanted: wantedNow(state, at), idle, booting, deaths, retryAt: comesAgain ? notBefore : null };
 }
 
 function wantedNow({ spares, limits, shutdown }: State | Draft, at: number): number {
@@ -152,12 +175,16 @@ function living({ pool }: Spares): readonly Spare[] {
   return pool.filter(({ state }) => state !== 'leaving');
 }
 
-function endSpare(draft: Draft, spare: number): void {
+function stuck({ pool }: Spares, at: number): readonly Spare[] {
+  return pool.filter(({ state, madeAt }) => state === 'booting' && madeAt + BOOT_WITHIN_MS <= at);
+}
+
+function endSpare(draft: Draft, spare: number, isStuck = false): void {
   const known = draft.spares.pool.find((other) => other.spare === spare);
   if (known === undefined) return;
   put(draft, { ...known, state: 'leaving' });
   // One that is being made is ended when it is there.
-  if (known.pid !== null) draft.effects.push({ type: 'endSpare', spare });
+  if (known.pid !== null) draft.effects.push({ type: 'endSpare', spare, isStuck });
 }
 
 function put(draft: Draft, changed: Spare): void {

@@ -140,6 +140,8 @@ export interface Up {
   /** Since it said that: a process that has said its last word has to end, and is killed if it does not. */
   readonly leave: Leave | null;
   readonly stop: Stop | null;
+  /** While phase is null: when the spare must have taken the job; Infinity once it was killed for not doing so. */
+  readonly takeBy: number;
   /** When maxRunMs is over; Infinity without one. */
   readonly limitAt: number;
   /** When its memory is measured next; Infinity without a limit. */
@@ -166,6 +168,7 @@ export interface Spare {
   readonly pid: number | null;
   /** `starting`: the order was given. `booting`: there is a process. `leaving`: its end was ordered. */
   readonly state: 'starting' | 'booting' | 'idle' | 'leaving';
+  readonly madeAt: number;
 }
 
 export const NEVER_WANTED = Number.NEGATIVE_INFINITY;
@@ -319,7 +322,7 @@ export function changeTenant(tenant: Tenant, changes: Partial<Omit<Tenant, Fixed
 /** The process with some fields changed. */
 export function changeUp(
   run: Up,
-  changes: Partial<Pick<Up, 'phase' | 'enteredAt' | 'saying' | 'leave' | 'stop' | 'measureAt'>>,
+  changes: Partial<Pick<Up, 'phase' | 'enteredAt' | 'saying' | 'leave' | 'stop' | 'takeBy' | 'measureAt'>>,
 ): Up {
   return {
     state: 'up',
@@ -330,6 +333,7 @@ export function changeUp(
     saying: changes.saying ?? run.saying,
     leave: changes.leave ?? run.leave,
     stop: changes.stop ?? run.stop,
+    takeBy: changes.takeBy ?? run.takeBy,
     limitAt: run.limitAt,
     measureAt: changes.measureAt ?? run.measureAt,
   };
@@ -356,8 +360,10 @@ export function dueAtOf(tenant: Tenant): number {
     case 'resting':
       return run.startAt ?? Number.POSITIVE_INFINITY;
     case 'up':
+      // Who has said its last word has done what it did: no limit is about that any more.
+      if (run.leave !== null) return Math.min(run.leave.killAt, run.stop?.killAt ?? Number.POSITIVE_INFINITY);
       if (run.stop !== null) return run.stop.killAt;
-      return Math.min(run.limitAt, run.measureAt, run.leave?.killAt ?? Number.POSITIVE_INFINITY);
+      return Math.min(run.limitAt, run.measureAt, run.phase === null ? run.takeBy : Number.POSITIVE_INFINITY);
   }
 }
 

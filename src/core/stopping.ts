@@ -46,7 +46,8 @@ export function isLeaving({ run }: Tenant): boolean {
 export function applyStop(draft: Draft, tenant: Tenant, run: Up, stop: Stop): void {
   const { slot, generation, attempts: attempt } = tenant;
   const { pid } = run;
-  const isKilled = stop.killed || run.leave?.killed === true;
+  const isLost = run.phase === null && run.takeBy === Number.POSITIVE_INFINITY;
+  const isKilled = stop.killed || run.leave?.killed === true || isLost;
   const kill = !isKilled && stop.killAt <= draft.at;
   const carriedOut = kill || isKilled ? { ...stop, killed: true, killAt: Number.POSITIVE_INFINITY } : stop;
   putTenant(draft, changeTenant(tenant, { run: changeUp(run, { stop: carriedOut }) }));

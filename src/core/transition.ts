@@ -30,7 +30,7 @@ import { registerEarly, requestRegistration, serveWaiting, withdrawRegistration 
 import { runDue } from './schedule.js';
 import { exitWhenEmpty } from './shutdown.js';
 import { SlotTree } from './slotTree.js';
-import { applySpareEvent, keepSpares, replaceSpares, wantSpares } from './spares.js';
+import { applySpareEvent, keepSpares, reloadSpares, replaceSpares, wantSpares } from './spares.js';
 import type { Draft, State } from './state.js';
 import { NEW_PASS, NO_SPARES, openDraft, sealDraft } from './state.js';
 
@@ -85,10 +85,7 @@ function applyEvent(draft: Draft, event: Event): void {
       draft.pass = NEW_PASS;
       return;
     case 'limitsReloaded':
-      // What was preloaded once may have changed as well; and whoever sets a number of spares wants them.
-      if (draft.limits.preload.length > 0 || event.limits.preload.length > 0) replaceSpares(draft);
-      if (draft.limits.spareWorkers < event.limits.spareWorkers) wantSpares(draft);
-      draft.limits = event.limits;
+      reloadSpares(draft, event.limits, event.spares);
       return forgetLastWords(draft);
     case 'shutdownRequested':
       return requestShutdown(draft, event.mode, event.graceMs);

@@ -84,8 +84,8 @@ export class Launcher {
     this.#spares.start(spare, preload);
   }
 
-  endSpare(spare: number): void {
-    this.#spares.end(spare);
+  endSpare(spare: number, isStuck: boolean): void {
+    this.#spares.end(spare, isStuck);
   }
 
   /** Until it takes the job, nothing that the process does is the worker's doing. */
@@ -107,7 +107,8 @@ export class Launcher {
             return running.kill();
           }
           if (message.type === 'loading') hasTaken = true;
-          if (hasTaken) listener.heard(message, attachments);
+          // What it logs on the way there is the worker's.
+          if (hasTaken || message.type === 'log') listener.heard(message, attachments);
         },
         said: (saying) => {
           if (hasTaken) listener.said(saying);
@@ -198,8 +199,8 @@ export class Launcher {
 
   #spareLost(key: AttemptKey, facts: ExitFacts): void {
     this.#options.dispatch({ type: 'workerExited', ...key, ...facts, jitter: this.#options.chance() });
-    // Either a process is being made for it by now, or that was the end of it.
-    if (!this.#processes.has(formatKey(key))) this.#options.exited(key);
+    // A process is being made for this attempt by now; or it has ended, and what was sent to it is for no other.
+    if (this.#processes.get(formatKey(key))?.attempt !== key.attempt) this.#options.exited(key);
   }
 
   #whoIs(key: AttemptKey, worker: BackgroundWorker): object {

@@ -234,7 +234,7 @@ export class Postmaster {
         this.#listener?.flush();
         return this.#launcher.startSpare(effect.spare, effect.preload);
       case 'endSpare':
-        return this.#launcher.endSpare(effect.spare);
+        return this.#launcher.endSpare(effect.spare, effect.isStuck);
       case 'askToStop':
         return this.#launcher.askToStop(effect, effect.order);
       case 'killWorker':
@@ -313,7 +313,7 @@ export class Postmaster {
 
   #reload(client: ClientId, request: number, input: unknown): void {
     try {
-      this.dispatch({ type: 'limitsReloaded', limits: reloadLimits(this.#state.limits, input) });
+      this.dispatch({ type: 'limitsReloaded', ...reloadLimits(this.#state.limits, input) });
     } catch (error) {
       return this.#refuse(client, request, error as GoodbyeDetail);
     }

@@ -119,14 +119,19 @@ export function readSettings(input: unknown): Settings {
     nodePath: given.nodePath ?? process.execPath,
     workerExecArgv: given.workerExecArgv ?? [],
     workerStdin: given.workerStdin ?? 'ignore',
-    sparesFromStart: given.spareWorkers !== undefined && given.spareWorkers > 0,
+    sparesFromStart: asksForSpares(given),
     workers,
   };
 }
 
 /** The limits after a reload: what is given replaces, what is not given stays. */
-export function reloadLimits(present: Limits, input: unknown): Limits {
-  return limitsOf(parse(limitsSchema, input), present);
+export function reloadLimits(present: Limits, input: unknown): { readonly limits: Limits; readonly spares: boolean } {
+  const given = parse(limitsSchema, input);
+  return { limits: limitsOf(given, present), spares: asksForSpares(given) };
+}
+
+function asksForSpares({ spareWorkers }: LimitsInput): boolean {
+  return spareWorkers !== undefined && spareWorkers > 0;
 }
 
 function limitsOf(given: LimitsInput, present: Limits | null): Limits {
@@ -144,7 +149,7 @@ function limitsOf(given: LimitsInput, present: Limits | null): Limits {
     preload: given.preload ?? present?.preload ?? [],
     postmasterDeathGraceMs: given.postmasterDeathGraceMs ?? present?.postmasterDeathGraceMs ?? 1_000,
   };
-  checkPreload(limits.preload);
+  checkPreload(given.preload ?? []);
   const reserved = Object.values(limits.classes).reduce((sum, limit) => sum + limit.reserved, 0);
   if (reserved > maxWorkerProcesses) {
     throw settingsError(

@@ -40,8 +40,12 @@ export class Spares {
     running.start({ kind: 'spare' }, this.#options.forwarding());
   }
 
-  end(spare: number): void {
+  end(spare: number, isStuck: boolean): void {
     const running = this.#processes.get(spare);
+    if (isStuck) {
+      const hint = 'a module that is preloaded waits for something that does not come';
+      this.#options.log.say('warn', 'a spare did not come to be idle, and is ended', { pid: running?.pid, hint });
+    }
     this.#processes.delete(spare);
     running?.kill();
   }

@@ -109,6 +109,11 @@ export class WorkerProcess {
     this.#orders?.write(encodeFrame({ type: 'spare', preload }));
   }
 
+  /** Null while it is a spare, or was not given its job yet. */
+  get attempt(): number | null {
+    return this.#attempt?.attempt ?? null;
+  }
+
   get pid(): number | undefined {
     return this.#child?.pid;
   }

@@ -63,10 +63,11 @@ class Worker {
     this.#line = new PostmasterLine({
       told: (message, attachments) => this.#told(message, attachments),
       postmasterDied: () => this.#stop.postmasterDied(),
+      isSpare: () => this.#isSpare,
     });
     this.#stop = new StopRequest({
       onUnheeded: () => this.#obeyAtOnce(),
-      isSpare: () => this.#state === 'preloading' || this.#state === 'idle',
+      isSpare: () => this.#isSpare,
       listen: () => this.#line.listen(),
     });
     this.#lastWords = new LastWords({
@@ -86,6 +87,10 @@ class Worker {
     this.#line.readFirst();
   }
 
+  get #isSpare(): boolean {
+    return this.#state === 'preloading' || this.#state === 'idle';
+  }
+
   #told(message: OrderMessage, attachments: readonly Uint8Array[]): void {
     switch (message.type) {
       case 'job':
@@ -96,7 +101,6 @@ class Worker {
         void this.#beSpare(message.preload);
         break;
       case 'rehearsal':
-        this.#line.awaitMessage();
         break;
       case 'terminate':
         this.#stop.ordered(message.order);

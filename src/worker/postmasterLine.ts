@@ -27,6 +27,8 @@ const FROM_POSTMASTER = 4;
 const READ_BYTES = 64 * 1024;
 
 export interface LineOwner {
+  /** It lives for the next message, whatever it has been told. */
+  isSpare(): boolean;
   told(message: OrderMessage, attachments: readonly Uint8Array[]): void;
   postmasterDied(): void;
 }
@@ -106,8 +108,9 @@ export class PostmasterLine {
       this.#unread = this.#unread.length === 0 ? chunk : Buffer.concat([this.#unread, chunk]);
       if (!this.#hasFrame()) return;
       this.#isHeld = false;
-      socket.unref();
       this.#handOut();
+      // Only now: a job can come in one piece with what an idle spare was told before.
+      if (!this.#isHeld && !this.#owner.isSpare()) socket.unref();
     });
     // A reset counts as an end: it is what a death looks like while words of ours are unread.
     socket.on('error', () => this.#down());

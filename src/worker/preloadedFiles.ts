@@ -4,7 +4,9 @@
  *
  * The list is the debugger's: when it is enabled it names every script there is, ES module or CommonJS, on every version
  * of Node. It is asked within the process, once, without a port. What else `require` has loaded (JSON, addons) stands in
- * its cache. Not seen: JSON that an ES module imports, and files that a module reads by itself.
+ * its cache. Beside them stands what decides where an import leads: each package.json, and what package managers leave in
+ * node_modules. Not seen: JSON that an ES module imports, files that a module reads by itself, and a file that is put in
+ * the way of another one by hand.
  *
  * A file is what it was while its inode, size and times are the same, whatever the clock did meanwhile, and whatever
  * directory was moved into the place of another. The times are compared with the clock only once: a file that was
@@ -13,6 +15,7 @@
 import type { Stats } from 'node:fs';
 import { statSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** The kernel takes a file's times from a clock that ticks every 10 ms, or more often. */
@@ -39,13 +42,13 @@ export class PreloadedFiles {
     const required = Object.keys(createRequire(import.meta.url).cache);
     // The modules that were named by their names too: a link may lead somewhere else by then.
     const named = modules.map((module) => fileURLToPath(module));
-    for (const path of new Set([...(await scriptPaths()), ...required, ...named])) {
-      if (path.startsWith(ours)) continue;
+    const loaded = [...(await scriptPaths()), ...required, ...named].filter((path) => !path.startsWith(ours));
+    for (const path of new Set([...loaded, ...waymarks(loaded)])) {
       const stats = tryStat(path);
       // What was never a file of its own (the inside of an archive, a name that a loader made up) cannot be compared.
       if (stats === undefined) continue;
       this.#files.set(path, printOf(stats));
-      if (newestOf(stats) >= this.#since) this.#changed ??= path;
+      if (changedBy(stats) >= this.#since) this.#changed ??= path;
     }
   }
 
@@ -57,6 +60,29 @@ export class PreloadedFiles {
       if (stats === undefined || !isSame(printOf(stats), print)) return path;
     }
     return undefined;
+  }
+}
+
+/** Written by npm, pnpm and Yarn whenever they have changed what is in a node_modules. */
+const INSTALLED = ['.package-lock.json', '.modules.yaml', '.yarn-state.yml'];
+
+/**
+ * What decides which files an import leads to, besides those files: the package.json of each, and what was installed.
+ * They need not be there.
+ */
+function* waymarks(paths: readonly string[]): Generator<string> {
+  const seen = new Set<string>();
+  for (const path of paths) {
+    let isInPackage = false;
+    for (let folder = dirname(path); !seen.has(folder); folder = dirname(folder)) {
+      seen.add(folder);
+      const manifest = join(folder, 'package.json');
+      if (!isInPackage && tryStat(manifest) !== undefined) {
+        isInPackage = true;
+        yield manifest;
+      }
+      for (const name of INSTALLED) yield join(folder, 'node_modules', name);
+    }
   }
 }
 
@@ -77,10 +103,9 @@ function isSame(one: Print, other: Print): boolean {
   );
 }
 
-/** The latest moment at which it may have been changed. */
-function newestOf({ mtimeMs, ctimeMs }: Stats): number {
-  const newest = Math.max(mtimeMs, ctimeMs);
-  return newest + (newest % 1_000 === 0 ? COARSE_TICK_MS : TICK_MS);
+/** The latest moment at which it may have been changed: by the time that nobody can set. */
+function changedBy({ ctimeMs }: Stats): number {
+  return ctimeMs + (ctimeMs % 1_000 === 0 ? COARSE_TICK_MS : TICK_MS);
 }
 
 function tryStat(path: string): Stats | undefined {

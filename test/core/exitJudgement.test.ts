@@ -44,6 +44,7 @@ function judge(
     saying,
     leave: null,
     stop,
+    takeBy: NEVER,
     limitAt: NEVER,
     measureAt: NEVER,
   };
@@ -203,6 +204,7 @@ test('a script that calls process.exit(0) on its top level is done; a function t
     saying: { word: 'exiting', code: 0 },
     leave: null,
     stop: null,
+    takeBy: NEVER,
     limitAt: NEVER,
     measureAt: NEVER,
   };

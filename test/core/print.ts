@@ -28,7 +28,7 @@ export function printEffect(effect: Effect): readonly string[] {
     case 'startSpare':
       return [`make spare ${effect.spare}${effect.preload.map((module) => ` with ${module}`).join('')}`];
     case 'endSpare':
-      return [`end spare ${effect.spare}`];
+      return [`end spare ${effect.spare}${effect.isStuck ? ', which is stuck' : ''}`];
     case 'askToStop':
       return [`ask ${formatKey(effect)}#${effect.attempt} (${effect.pid}) to stop: ${effect.order}`];
     case 'killWorker':

@@ -121,7 +121,11 @@ const VERBS: { readonly [verb: string]: Verb } = {
     world.tell({ type: 'postmasterStarted', workers: world.early, spares: args.includes('spares') }),
   clock: (world) => world.tell({ type: 'clockAdvanced' }),
   reload: (world, args) =>
-    world.tell({ type: 'limitsReloaded', limits: { ...world.state.limits, ...fieldsFrom(args) } as Limits }),
+    world.tell({
+      type: 'limitsReloaded',
+      limits: { ...world.state.limits, ...fieldsFrom(args) } as Limits,
+      spares: Number(fieldsFrom(args)['spareWorkers'] ?? 0) > 0,
+    }),
   shutdown: (world, [mode, graceMs]) =>
     world.tell({
       type: 'shutdownRequested',

@@ -146,6 +146,38 @@ describe('spares', { concurrency: 3, timeout: SUITE_MS }, () => {
     await handle.waitForShutdown();
   });
 
+  test('one that does not take its job is not waited for: a new process does it', async (t) => {
+    const { client } = await open(t, { spareWorkers: 1 });
+    await untilIdle(client, 1);
+    const [pid = 0] = sparesOf(client);
+    process.kill(pid, 'SIGSTOP');
+    const handle = await register(client, 'look');
+    assert.notEqual(((await handle.result()) as { pid: number }).pid, pid);
+    assert.deepEqual(handle.startedFrom, { kind: 'cold', because: 'spareLost' });
+    assert.equal(handle.attempts, 1);
+    await untilGone([pid]);
+  });
+
+  test('a restart while a spare has not taken its job yet: the channel of that attempt is over', async (t) => {
+    const { client } = await open(t, { spareWorkers: 1 });
+    await untilIdle(client, 1);
+    const [pid = 0] = sparesOf(client);
+    process.kill(pid, 'SIGSTOP');
+    const handle = await register(client, 'answer', { restart: 'onFailure', terminateTimeoutMs: 100 });
+    const { channel } = handle;
+    await channel.send('for the first attempt');
+    await handle.restart();
+    assert.equal((await handle.waitForStartup()).status, 'stopped');
+    assert.equal((await channel.receive()).done, true);
+    assert.equal((await handle.waitForStartup()).status, 'started');
+    assert.equal(handle.attempts, 2);
+    const next = handle.channel;
+    await next.send('for the second');
+    assert.equal((await next.receive()).value, 'for the second');
+    await handle.terminate();
+    await handle.waitForShutdown();
+  });
+
   test('a stop does not wait for a spare that does not come to take the job', async (t) => {
     const { client } = await open(t, { spareWorkers: 1 });
     await untilIdle(client, 1);
@@ -215,6 +247,9 @@ describe('spares', { concurrency: 3, timeout: SUITE_MS }, () => {
     await assert.rejects(open(t, { preload: ['./relative.mjs'] }), { code: 'ERR_INVALID_MODULE' });
     const { client } = await open(t, {});
     await assert.rejects(client.reload({ preload: [missing] }), wrong);
+    // A number that is given holds from then on, though it is the one there was.
+    await client.reload({ spareWorkers: 1 });
+    await untilIdle(client, 1);
   });
 
   test('a reload changes how many there are and what they preload; a restart by request replaces them', async (t) => {

@@ -7,6 +7,8 @@ import { completeBackgroundWorker } from '../../src/core/index.js';
 import { defaultLimits } from '../../src/core/limits.js';
 import type { Random } from './random.js';
 
+/** So long a spare may take to say that it has its job. */
+export const LONGEST_TAKE_MS = 2_000;
 export const LONGEST_STOP_MS = 20_000;
 /** After so long without a fault everybody who is to run must run. */
 export const LONGEST_REST_MS = 120_000;

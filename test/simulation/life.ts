@@ -72,7 +72,8 @@ class Life {
     if (dice < 0.7)
       return random.chance(0.02) ? world.jump(random.below(100_000)) : world.letTimePass(random.below(2_000));
     if (dice < 0.72 && world.past.length > 0) return this.#tellOldNews();
-    if (dice < 0.721) return world.tell({ type: 'limitsReloaded', limits: randomLimits(random) });
+    if (dice < 0.721)
+      return world.tell({ type: 'limitsReloaded', limits: randomLimits(random), spares: random.chance(0.3) });
     if (dice < 0.7215) {
       const mode = random.pick(['smart', 'smart', 'fast', 'immediate'] as const);
       const graceMs = random.pick([null, 0, 100, 10_000]);

@@ -5,7 +5,7 @@
  */
 import type { AttemptKey, BackgroundWorker, ClientId, Effect, Event, WorkerKey } from '../../src/core/index.js';
 import { formatKey } from '../../src/core/index.js';
-import { LONGEST_STOP_MS } from './definitions.js';
+import { LONGEST_STOP_MS, LONGEST_TAKE_MS } from './definitions.js';
 import { expect } from './violation.js';
 
 export interface WorkerRecord {
@@ -29,8 +29,13 @@ interface ProcessRecord {
   readonly forkedAt: number;
   askedAt: number | null;
   killed: boolean;
+  /** A spare that was given the job and has not taken it. */
+  isSpare: boolean;
+  /** A spare that was killed for not taking it, which is no stop. */
+  isLost: boolean;
   entered: boolean;
-  said: boolean;
+  /** When it said its last word. */
+  saidAt: number | null;
 }
 
 type EventOf<Type extends Event['type']> = Extract<Event, { type: Type }>;
@@ -86,14 +91,14 @@ export class ProcessWatch {
 
   forked(event: EventOf<'workerForked'>): void {
     const { pid, at: forkedAt } = event;
-    this.find(event).process = { pid, forkedAt, askedAt: null, killed: false, entered: false, said: false };
+    this.find(event).process = newProcess(pid, forkedAt, false);
   }
 
   heard(event: EventOf<'functionEntered' | 'readyReported' | 'workerSaid'>): void {
     const worker = this.live.get(formatKey(event));
     if (worker?.process == null || worker.attempts !== event.attempt) return;
     if (event.type === 'workerSaid') {
-      worker.process.said = true;
+      if (!worker.process.isSpare) worker.process.saidAt ??= event.at;
       return;
     }
     worker.process.entered = true;
@@ -114,7 +119,8 @@ export class ProcessWatch {
   died({ signal }: EventOf<'workerExited'>): void {
     const { worker, process } = this.#dying ?? {};
     const group = worker?.crashGroup ?? null;
-    if (group === null || process == null || signal !== 'SIGSEGV' || !process.entered || process.said) return;
+    if (group === null || process == null || signal !== 'SIGSEGV' || !process.entered || process.saidAt !== null)
+      return;
     if (process.killed || process.askedAt !== null) return;
     const down = this.#goingDown.get(group) ?? new Set();
     for (const other of this.live.values()) {
@@ -123,12 +129,13 @@ export class ProcessWatch {
     this.#goingDown.set(group, down);
   }
 
-  /** Gives whether that was the end of the attempt: it is when it had been told to stop. */
-  spareLost(key: AttemptKey): boolean {
+  /** Gives whether that was the end of the attempt: it is when it had been ordered to stop, told of it or not. */
+  spareLost(key: AttemptKey, isStopped: boolean): boolean {
     const worker = this.find(key);
     const { process } = worker;
     expect(process !== null, 'a spare that was given a job is its process');
-    if (process.askedAt !== null || process.killed) {
+    expect(isStopped || (process.askedAt === null && !process.killed), 'who was asked is to stop');
+    if (isStopped) {
       this.attemptEnds(key);
       return true;
     }
@@ -141,7 +148,7 @@ export class ProcessWatch {
 
   given(effect: Extract<Effect, { type: 'giveJob' }>, pid: number, at: number): void {
     this.started(effect);
-    this.find(effect).process = { pid, forkedAt: at, askedAt: null, killed: false, entered: false, said: false };
+    this.find(effect).process = newProcess(pid, at, true);
   }
 
   /** Gives whether it is a new attempt. */
@@ -181,11 +188,17 @@ export class ProcessWatch {
     process.askedAt = at;
   }
 
-  killed(effect: Extract<Effect, { type: 'killWorker' }>): void {
+  taken(event: EventOf<'moduleLoading'>): void {
+    const worker = this.live.get(formatKey(event));
+    if (worker?.process != null && worker.attempts === event.attempt) worker.process.isSpare = false;
+  }
+
+  killed(effect: Extract<Effect, { type: 'killWorker' }>, isStop: boolean): void {
     const { process } = this.find(effect);
     expect(process?.pid === effect.pid, 'only a process that is there is killed');
-    expect(!process.killed, 'it is killed once');
-    process.killed = true;
+    expect(!process.killed && !process.isLost, 'it is killed once');
+    if (isStop || !process.isSpare) process.killed = true;
+    else process.isLost = true;
   }
 
   // --- what must hold ---
@@ -200,23 +213,33 @@ export class ProcessWatch {
       for (const worker of this.live.values()) {
         const { process } = worker;
         const isMeant = process !== null && attempts.has(nameOf(worker));
-        expect(!isMeant || process.killed, 'a crash takes its group with it');
+        expect(!isMeant || process.killed || process.isLost, 'a crash takes its group with it');
       }
     }
   }
 
   checkTimes(at: number): void {
     for (const { worker, process } of this.live.values()) {
-      if (process === null || process.killed) continue;
+      if (process === null || process.killed || process.isLost) continue;
+      const isLate = process.isSpare && process.askedAt === null && at >= process.forkedAt + LONGEST_TAKE_MS;
+      expect(!isLate, 'a spare that does not take its job is not waited for');
       if (process.askedAt !== null) {
         const killBy = Math.min(process.askedAt + LONGEST_STOP_MS, this.#graceOverAt);
         expect(at < killBy, 'who does not obey is killed');
+        continue;
+      }
+      if (process.saidAt !== null) {
+        expect(at < process.saidAt + LONGEST_STOP_MS, 'who has said its last word has to end');
         continue;
       }
       const { maxRunMs } = worker;
       expect(maxRunMs === null || process.forkedAt + maxRunMs > at, 'who runs too long is asked to stop');
     }
   }
+}
+
+function newProcess(pid: number, forkedAt: number, isSpare: boolean): ProcessRecord {
+  return { pid, forkedAt, askedAt: null, killed: false, isSpare, isLost: false, entered: false, saidAt: null };
 }
 
 function nameOf({ key, attempts }: WorkerRecord): string {

@@ -104,6 +104,8 @@ export class Witness {
         return this.#shutdownRequested(event);
       case 'workerForked':
         return this.processes.forked(event);
+      case 'moduleLoading':
+        return this.processes.taken(event);
       case 'functionEntered':
       case 'readyReported':
       case 'workerSaid':
@@ -165,7 +167,7 @@ export class Witness {
       case 'askToStop':
         return this.processes.askedToStop(effect, event.at);
       case 'killWorker':
-        return this.processes.killed(effect);
+        return this.processes.killed(effect, stopOf(state, effect) !== null);
       case 'measureMemory': {
         const { process } = this.processes.find(effect);
         return expect(process?.pid === effect.pid, 'only what is there is measured');
@@ -287,7 +289,8 @@ export class Witness {
     for (const { worker, registrant, process, underWay } of this.#registeredBy(client)) {
       registrant.client = null;
       if (worker.lifetime !== 'client') continue;
-      expect(process === null || process.askedAt !== null || process.killed, 'who is tied to it goes with its client');
+      const isGoing = process === null || process.askedAt !== null || process.killed || process.isLost;
+      expect(isGoing, 'who is tied to it goes with its client');
       expect(process !== null || underWay, 'without a process it is gone at once');
     }
   }
@@ -323,4 +326,9 @@ export class Witness {
     expect(client !== undefined, 'what is sent is sent to somebody');
     return client;
   }
+}
+
+function stopOf(state: State, key: WorkerKey): object | null {
+  const { run } = tenantOf(state, key) ?? {};
+  return run?.state === 'up' ? run.stop : null;
 }

@@ -13,7 +13,7 @@ import type {
   Saying,
   State,
 } from '../../src/core/index.js';
-import { checkState, initialState, nextWakeupAt, transition } from '../../src/core/index.js';
+import { checkState, initialState, nextWakeupAt, tenantOf, transition } from '../../src/core/index.js';
 import type { Fact } from '../../src/postmaster/fact.js';
 import { MEMORY_LIMIT_BYTES } from './definitions.js';
 import type { Random } from './random.js';
@@ -92,7 +92,12 @@ export class World {
   /** To be given the limits that it has changes nothing: whoever can be served has been. */
   #checkWaiting(): void {
     if (this.state.waiting.length === 0) return;
-    const again = transition(this.state, { type: 'limitsReloaded', at: this.now, limits: this.state.limits });
+    const again = transition(this.state, {
+      type: 'limitsReloaded',
+      at: this.now,
+      limits: this.state.limits,
+      spares: false,
+    });
     expect(!again.effects.some(({ type }) => type === 'reply'), 'nobody waits for a slot that is there');
   }
 
@@ -177,7 +182,10 @@ export class World {
     const process = this.processes.find((other) => isSameAttempt(other.attempt, attempt));
     this.tell({ type: 'memoryMeasured', ...attempt, rssBytes });
     const isTooMuch = rssBytes > (process?.worker.resourceLimits.maxRssBytes ?? Number.POSITIVE_INFINITY);
-    expect(!isTooMuch || process?.isKilled === true, 'who takes too much memory is killed');
+    expect(
+      !isTooMuch || process?.isKilled === true || process?.hasSaid === true,
+      'who takes too much memory is killed',
+    );
   }
 
   /** A process lives on a little. */
@@ -214,7 +222,9 @@ export class World {
       if (!this.#isCalm && random.chance(0.1)) this.tell({ type: 'sparesStale' });
       if (!this.processes.includes(process)) return;
       this.#leave(process);
-      const isOver = this.witness.processes.spareLost(attempt);
+      const { run } = tenantOf(this.state, attempt) ?? {};
+      const isStopped = run?.state === 'up' && run.stop !== null;
+      const isOver = this.witness.processes.spareLost(attempt, isStopped);
       if (isOver) this.#remember(attempt);
       const how = { code: null, signal: 'SIGKILL', output: '', outOfMemory: false, jitter: random.next() };
       return this.tell({ type: 'workerExited', ...attempt, ...how });

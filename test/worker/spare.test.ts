@@ -5,7 +5,9 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, renameSync, rmSync, symlinkSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Writable } from 'node:stream';
 import { test } from 'node:test';
+import { stateOf, until } from '../postmaster/processState.js';
 import { resultOf, withSpare } from './spares.js';
 import type { WorkerProcess } from './workerProcess.js';
 import { withWorker } from './workerProcess.js';
@@ -26,6 +28,26 @@ test('a spare says when it is idle, and acknowledges its job before it imports a
       assert.equal(spare.stderr, '');
     },
   ));
+
+test('a job that comes in one piece with what an idle spare was told before does not hold the process', () =>
+  withSpare({ files: { 'a.mjs': 'globalThis.ran = true;' }, functionName: null }, async (spare) => {
+    const orders = spare.child.stdio[4] as Writable;
+    orders.cork();
+    spare.order({ type: 'rehearsal' });
+    spare.giveJob();
+    orders.uncork();
+    // A script has returned when its event loop is empty.
+    assert.equal((await spare.said())?.word, 'returned');
+    assert.equal(spare.types, 'hello idle loading entered said');
+  }));
+
+test('after a rehearsal an idle spare still waits for its job', () =>
+  withSpare({ files: { 'a.mjs': 'export default () => 1' } }, async (spare) => {
+    for (let time = 0; time < 3; time += 1) spare.order({ type: 'rehearsal' });
+    await until(() => stateOf(spare.child.pid ?? 0) === 'S', 'it sleeps');
+    spare.giveJob();
+    assert.equal(await resultOf(spare), 1);
+  }));
 
 test('a preloaded module is evaluated once, before there is a job, and is the one that the worker imports', () =>
   withSpare(
@@ -52,6 +74,7 @@ const graph = {
   'lazy.mjs': 'export const lazy = 1;',
   'common.cjs': "module.exports = require('./data.json');",
   'data.json': '{"one":1}',
+  'package.json': '{}',
 };
 
 const changes: readonly [title: string, file: string | null, change: (directory: string) => void][] = [
@@ -69,6 +92,7 @@ const changes: readonly [title: string, file: string | null, change: (directory:
       renameSync(join(at, 'older.mjs'), join(at, 'inner.mjs'));
     },
   ],
+  ['where its imports lead', 'package.json', (at) => writeFileSync(join(at, 'package.json'), '{"imports":{}}')],
   ['nothing of it', null, (at) => writeFileSync(join(at, 'another.mjs'), '1')],
 ];
 
@@ -86,6 +110,32 @@ for (const [title, file, change] of changes) {
       }
     }));
 }
+
+test('a preloaded module is stale when packages were installed since', () =>
+  withWorker({ files: {}, job: false }, async ({ directory: at }) => {
+    mkdirSync(join(at, 'app'));
+    mkdirSync(join(at, 'node_modules'));
+    const installed = join(at, 'node_modules', '.package-lock.json');
+    for (const path of [installed, join(at, 'app', 'pre.mjs')]) writeFileSync(path, '');
+    const module = join(at, 'app', 'pre.mjs');
+    await withSpare({ files: { 'a.mjs': 'export default () => {}' }, preload: [module] }, async (spare) => {
+      writeFileSync(installed, '{}');
+      spare.giveJob();
+      await spare.ended;
+      assert.deepEqual(spare.of('refused')[0]?.because, { why: 'stale', file: installed });
+    });
+  }));
+
+test('a preloaded file from a machine whose clock is ahead is not stale for that', () =>
+  withWorker({ files: {}, job: false }, async ({ directory: at }) => {
+    const module = join(at, 'pre.mjs');
+    writeFileSync(module, '');
+    utimesSync(module, new Date(2100, 1, 1), new Date(2100, 1, 1));
+    await withSpare({ files: { 'a.mjs': 'export default () => 1' }, preload: [module] }, async (spare) => {
+      spare.giveJob();
+      assert.equal(await resultOf(spare), 1);
+    });
+  }));
 
 test('a file that is changed while it is preloaded is stale', () =>
   withSpare(
