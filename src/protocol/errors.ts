@@ -6,7 +6,7 @@
  * Coming back, an error of one of the language's own classes, or a `BgworkerError`, is an instance of that class
  * again; of any other it is an `Error` that bears the name.
  */
-import { types } from 'node:util';
+import * as types from 'node:util/types';
 import { BgworkerError } from '../base/index.js';
 import type { ErrorRecord } from '../core/index.js';
 import type { PlainBudget } from './plain.js';

@@ -12,7 +12,7 @@
  * The gate looks only at prototypes and is passed once; the path is searched for only when something is to be refused.
  * The bytes can be read by every supported Node, whichever of them wrote them.
  */
-import { types } from 'node:util';
+import * as types from 'node:util/types';
 import { DefaultDeserializer, serialize } from 'node:v8';
 import { BgworkerError } from '../base/index.js';
 

@@ -6,8 +6,11 @@
  * JSON can say of them, with errors and BigInts in words. What is too long for a line of a log is cut, and what JSON
  * cannot say at all (a cycle, a getter that throws) is shown as `console.log` shows it.
  */
-import { inspect } from 'node:util';
+import { createRequire } from 'node:module';
 import type { LogLevel, WorkerMessage } from '../protocol/index.js';
+
+/** As in protocol/plain.ts: an import would open standard error. */
+const { inspect } = createRequire(import.meta.url)('node:util') as typeof import('node:util');
 
 export type LogFields = { readonly [name: string]: unknown } | Error;
 
