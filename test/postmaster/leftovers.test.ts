@@ -33,7 +33,7 @@ import {
   sweepPrivateDirectories,
 } from '../../src/postmaster/leftovers.js';
 import { deadRecord } from './deadPostmaster.js';
-import { isGone, killAll } from './processState.js';
+import { isGone, killAll, until } from './processState.js';
 
 const linuxOnly = { skip: process.platform === 'linux' ? false : 'needs /proc' };
 const started: number[] = [];
@@ -62,6 +62,14 @@ async function startStray(cookie: string, command = 'exec sleep 60'): Promise<nu
   started.push(child.pid);
   // Its environment is that of our own process until it has become the shell.
   await once(child.stdout, 'data');
+  // And while it becomes another program it has none.
+  const isSettled = (): boolean => {
+    const [environ, program] = ['environ', 'cmdline'].map((file) =>
+      readFileSync(`/proc/${child.pid}/${file}`, 'latin1'),
+    );
+    return environ !== '' && command.includes('exec ') !== program?.startsWith('/bin/sh');
+  };
+  await until(isSettled, 'it is the program it is to be');
   return child.pid;
 }
 

@@ -40,6 +40,8 @@ describe('nothing is left behind', { concurrency: 3, timeout: SUITE_MS }, () => 
     const directory = scene.directory();
     const first = await scene.postmaster({ directory, postmasterDeathGraceMs: GRACE_MS, maxWorkerProcesses: 8 });
     const [, , stubborn] = await Promise.all(TEMPERS.map(({ name }) => launch(first, name)));
+    // The three, and the two children of one of them.
+    await until(() => familyOf(first.epoch).length === 5, 'all are there', PATIENCE_MS);
     // Stopped, it cannot make another guardian.
     kill(first.postmasterPid, 'SIGSTOP');
     kill(guardianOf(first.postmasterPid));
