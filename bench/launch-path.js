@@ -26,11 +26,9 @@ process.env.BENCH_TRACE = folder;
 process.env.NODE_OPTIONS = `--import ${new URL('./programs/trace.js', import.meta.url).href}`;
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
 
-const { check, hasSpares, now, sparesAreIdle, withPostmaster } = await import('./postmaster.js');
+const { check, now, sparesAreIdle, withPostmaster } = await import('./postmaster.js');
 const { entered } = await import('./programs/entered.js');
 const { median, quantile } = await import('./statistics.js');
-
-if (isWarm && !hasSpares) throw new Error('this build has no spares');
 
 /** What is noted, in the order of a start. */
 const STEPS = [
@@ -63,7 +61,7 @@ async function measure(rounds) {
       await handle.waitForStartup();
       const known = now();
       const entering = await handle.result();
-      if (hasSpares) check(handle.startedFrom.kind === (isWarm ? 'spare' : 'cold'), handle.startedFrom.kind);
+      check(handle.startedFrom.kind === (isWarm ? 'spare' : 'cold'), handle.startedFrom.kind);
       const { pid } = handle;
       await handle.waitForShutdown();
       if (round >= 0) own.push({ pid, asked, known, entering, postmaster: client.postmasterPid });

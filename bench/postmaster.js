@@ -15,9 +15,6 @@ export function milliseconds(from, to) {
   return Number(to - from) / 1e6;
 }
 
-/** Whether this build has spares at all. */
-export const hasSpares = 'spares' in Client.prototype;
-
 /** Longer than any figure takes: no spare is to go while it is looked at. */
 const STAY_MS = 600_000;
 
@@ -27,12 +24,13 @@ const STAY_MS = 600_000;
  * @param {(client: Client) => Promise<T>} use
  */
 export async function withPostmaster(settings, use) {
-  const { spareWorkers = 0, spareIdleMs = STAY_MS, preload, ...others } = settings;
+  const { spareWorkers = 0, spareIdleMs = STAY_MS, ...others } = settings;
   const client = await startPostmaster({
     output: 'ignore',
     logLevel: 'error',
     ...others,
-    ...(hasSpares && { spareWorkers, spareIdleMs, ...(preload !== undefined && { preload }) }),
+    spareWorkers,
+    spareIdleMs,
   });
   try {
     return await use(client);

@@ -23,21 +23,23 @@ import { fileURLToPath } from 'node:url';
 
 export const root = fileURLToPath(new URL('..', import.meta.url));
 
-const installStamp = join(root, 'node_modules/.bgworker-stamp');
 const buildStamp = join(root, 'dist/.bgworker-stamp');
 const buildInfo = join(root, 'dist/.tsbuildinfo');
 
 export function setup() {
-  install();
+  install('.');
   build();
 }
 
-function install() {
-  const wanted = hashOf(['package-lock.json']);
-  if (readIfThere(installStamp) === wanted) return;
-  say('installing the packages of package-lock.json');
-  run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], 'ignore');
-  writeFileSync(installStamp, wanted);
+/** The packages of a folder of this checkout, if its package-lock.json is not the one of last time. */
+export function install(folder) {
+  const lock = join(folder, 'package-lock.json');
+  const stamp = join(root, folder, 'node_modules/.bgworker-stamp');
+  const wanted = hashOf([lock]);
+  if (readIfThere(stamp) === wanted) return;
+  say(`installing the packages of ${lock}`);
+  run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], { stdout: 'ignore', cwd: join(root, folder) });
+  writeFileSync(stamp, wanted);
 }
 
 function build() {
@@ -109,8 +111,8 @@ function say(what) {
 }
 
 /** Runs a command that explains its own failures, so when it fails there is nothing to add and the script ends. */
-function run(command, args, stdout = process.stderr) {
-  const { status, error } = spawnSync(command, args, { cwd: root, stdio: ['ignore', stdout, process.stderr] });
+function run(command, args, { stdout = process.stderr, cwd = root } = {}) {
+  const { status, error } = spawnSync(command, args, { cwd, stdio: ['ignore', stdout, process.stderr] });
   if (error) say(`${command}: ${error.message}`);
   if (status !== 0) process.exit(status ?? 1);
 }

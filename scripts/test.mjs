@@ -8,9 +8,8 @@
  *
  * The files are listed here and not by a glob, since Node versions expand those differently.
  */
-import { spawn } from 'node:child_process';
-import { constants } from 'node:os';
-import { filesBelow, root, setup } from './setup.mjs';
+import { standFor } from './child.mjs';
+import { filesBelow, setup } from './setup.mjs';
 
 const concurrency = 2; // the tests start many processes of their own, and CI has two cores
 const fileTimeoutMs = 300_000; // a file that hangs must fail by itself, long before CI gives up on the whole run
@@ -22,22 +21,14 @@ const { files, options } = choose(
 );
 if (files.length === 0) fail('there is no such test file');
 
-const runner = spawn(
-  process.execPath,
-  [
-    '--test',
-    '--test-reporter=spec',
-    `--test-concurrency=${concurrency}`,
-    `--test-timeout=${fileTimeoutMs}`,
-    ...options,
-    ...files,
-  ],
-  { cwd: root, stdio: 'inherit' },
-);
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => runner.kill(signal));
-runner.on('exit', (code, signal) => {
-  process.exitCode = code ?? 128 + constants.signals[signal];
-});
+standFor(process.execPath, [
+  '--test',
+  '--test-reporter=spec',
+  `--test-concurrency=${concurrency}`,
+  `--test-timeout=${fileTimeoutMs}`,
+  ...options,
+  ...files,
+]);
 
 function choose(args, all) {
   const options = [];

@@ -4,7 +4,7 @@
  * client, postmaster, spare. `node bench/launch-path.js warm` takes it apart.
  */
 import { onNode20 } from '../figure.js';
-import { check, hasSpares, milliseconds, now, sparesAreIdle, withPostmaster } from '../postmaster.js';
+import { check, milliseconds, now, sparesAreIdle, withPostmaster } from '../postmaster.js';
 import { entered } from '../programs/entered.js';
 import { forkToFirstMessage, threadToFirstMessage } from '../rivals.js';
 import { inTurn } from '../rounds.js';
@@ -17,7 +17,6 @@ export default {
   title: 'register to function entered, from a spare',
   rounds: 21,
   async measure({ rounds }) {
-    if (!hasSpares) return { notMeasured: 'this build has no spares' };
     return withPostmaster({ spareWorkers: 1, preload: [MODULE] }, (preloaded) =>
       withPostmaster({ spareWorkers: 1 }, async (plain) => {
         const idle = async () => {

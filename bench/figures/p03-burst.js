@@ -6,7 +6,7 @@
 import { fork } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { check, hasSpares, sparesAreIdle, withPostmaster } from '../postmaster.js';
+import { check, sparesAreIdle, withPostmaster } from '../postmaster.js';
 import { hash } from '../programs/workers.js';
 import { program } from '../rivals.js';
 import { inTurn } from '../rounds.js';
@@ -23,7 +23,6 @@ export default {
   title: 'a burst of 100 short workers, 8 spares',
   rounds: 5,
   async measure({ rounds }) {
-    if (!hasSpares) return { notMeasured: 'this build has no spares' };
     const best = await bestOfFork();
     return withClients(SLOTS, async (clients) => {
       const ours = [...clients].map(([slots, client]) => [nameOf(slots), () => workerBurst(client)]);

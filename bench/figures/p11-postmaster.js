@@ -10,7 +10,7 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { check, hasSpares, pause, sparesAreIdle, withPostmaster } from '../postmaster.js';
+import { check, pause, sparesAreIdle, withPostmaster } from '../postmaster.js';
 import { childrenOf, memoryOf, processorMsOf, sleepsOf } from '../processes.js';
 import { idle, neverReady } from '../programs/workers.js';
 import { program } from '../rivals.js';
@@ -62,7 +62,7 @@ export default {
 async function atRest(count) {
   const sides = {
     postmaster: postmasterAtRest(0),
-    ...(hasSpares && { [`postmaster with ${SPARES} spares`]: postmasterAtRest(SPARES) }),
+    [`postmaster with ${SPARES} spares`]: postmasterAtRest(SPARES),
     'bare server': (measure) => withServer((pid) => measure(pid, [pid])),
   };
   const found = await Promise.all(

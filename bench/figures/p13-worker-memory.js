@@ -4,7 +4,7 @@
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { check, hasSpares, pause, sparesAreIdle, withPostmaster } from '../postmaster.js';
+import { check, pause, sparesAreIdle, withPostmaster } from '../postmaster.js';
 import { memoryOf } from '../processes.js';
 import { idle } from '../programs/workers.js';
 import { program } from '../rivals.js';
@@ -22,7 +22,7 @@ export default {
       withPostmaster({ spareWorkers: 1 }, async (warm) => {
         const measured = await inTurn(rounds, 'MiB', {
           'cold worker': () => workerMemory(cold, 'cold'),
-          ...(hasSpares && { 'worker of a spare': () => spareMemory(warm) }),
+          'worker of a spare': () => spareMemory(warm),
           'bare node': nodeMemory,
         });
         const bare = measured.median('bare node');
@@ -56,7 +56,7 @@ async function workerMemory(client, kind) {
   const handle = await client.register(idle);
   const { status } = await handle.waitForStartup();
   check(status === 'started', status);
-  if (hasSpares) check(handle.startedFrom.kind === kind, `started from ${handle.startedFrom.kind}, and not ${kind}`);
+  check(handle.startedFrom.kind === kind, `started from ${handle.startedFrom.kind}, and not ${kind}`);
   await pause(SETTLE_MS);
   const { privateMib } = memoryOf(handle.pid);
   await handle.terminate({ timeoutMs: 0 });

@@ -66,10 +66,10 @@ export function judgeExit(run: Up, facts: ExitFacts, maxRunMs: number | null, is
  * nothing. It shows in the circumstances. The same when it was a stop that killed it, and it had returned before it
  * heard of that.
  */
-export function exitAsSaid({ leave, stop, saying }: Up, exit: ExitFacts): ExitFacts {
+export function exitAsSaid({ leaveBy, stop, saying }: Up, exit: ExitFacts): ExitFacts {
   if (exit.signal !== 'SIGKILL' || saying === null) return exit;
   const hadReturned = stop?.killed === true && saying.word === 'returned' && !saying.asked;
-  if (leave?.killed !== true && !hadReturned) return exit;
+  if (leaveBy !== Number.POSITIVE_INFINITY && !hadReturned) return exit;
   const code = saying.word === 'returned' ? 0 : saying.word === 'exiting' ? saying.code : 1;
   return { ...exit, code, signal: null };
 }

@@ -64,7 +64,7 @@ function checkTenant(state: State, tenant: Tenant): void {
   hold(tenant, tenant.sequence >= tenant.deaths, 'every end was told');
   if (run.state === 'up') {
     hold(tenant, run.pid > 0, 'a process has a pid');
-    hold(tenant, (run.leave === null) === (run.saying === null), 'who has said its last word is to leave');
+    hold(tenant, (run.leaveBy === null) === (run.saying === null), 'who has said its last word is to leave');
     const isEntered = run.phase === 'running' || run.phase === 'ready';
     hold(tenant, (run.enteredAt !== null) === isEntered, 'when it was entered is known');
   }

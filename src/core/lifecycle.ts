@@ -121,10 +121,7 @@ function applyProcessFact(
       return putTenant(
         draft,
         changeTenant(tenant, {
-          run: changeUp(run, {
-            saying: event.saying,
-            leave: { killAt: draft.at + leaveMs(tenant.worker), killed: false },
-          }),
+          run: changeUp(run, { saying: event.saying, leaveBy: draft.at + leaveMs(tenant.worker) }),
         }),
       );
     case 'workerExited':
@@ -144,7 +141,7 @@ function applyProcessFact(
       return stopWorker(draft, tenant, { why: 'lostConnection' }, 0, 'asPolicySays');
     case 'memoryMeasured': {
       const limit = tenant.worker.resourceLimits.maxRssBytes;
-      if (limit === null || event.rssBytes <= limit || run.leave !== null) return;
+      if (limit === null || event.rssBytes <= limit || run.leaveBy !== null) return;
       return stopWorker(draft, tenant, { why: 'memoryLimit', rssBytes: event.rssBytes }, 0, 'asPolicySays');
     }
     default:
@@ -169,7 +166,7 @@ function newProcess(draft: Draft, worker: BackgroundWorker, pid: number, phase: 
     forkedAt: draft.at,
     enteredAt: null,
     saying: null,
-    leave: null,
+    leaveBy: null,
     stop: null,
     takeBy: phase === null ? draft.at + TAKE_WITHIN_MS : Number.POSITIVE_INFINITY,
     limitAt: worker.maxRunMs === null ? Number.POSITIVE_INFINITY : draft.at + worker.maxRunMs,

@@ -15,7 +15,7 @@ import type { ClientId } from './event.js';
 import { refuse, reply } from './notification.js';
 import type { Refusal } from './refusal.js';
 import type { Draft, StartCondition, Tenant, WaitingRegistration } from './state.js';
-import { changeTenant, putTenant, tenantOf, tenants } from './state.js';
+import { changeTenant, isGoingDown, putTenant, tenantOf, tenants } from './state.js';
 import { isLeaving, stopWorker } from './stopping.js';
 import type { WorkerKey } from './workerHandle.js';
 import { formatKey } from './workerHandle.js';
@@ -26,9 +26,7 @@ export function requestRegistration(draft: Draft, asked: WaitingRegistration, wa
   if (already !== undefined) return answerAgain(draft, asked, already);
   const refusal = checkBackgroundWorker(asked.worker);
   if (refusal !== undefined) return refuse(draft, asked, refusal);
-  if (draft.shutdown.state === 'stopping' || draft.shutdown.state === 'exited') {
-    return refuse(draft, asked, SHUTTING_DOWN);
-  }
+  if (isGoingDown(draft)) return refuse(draft, asked, SHUTTING_DOWN);
   const shortage = admit(draft, asked);
   if (shortage === undefined) return;
   if (!waitForSlot) return refuse(draft, asked, tooMany(draft, asked.worker, shortage));

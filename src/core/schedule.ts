@@ -5,7 +5,8 @@
  *
  * At most `maxStartsPerPass` processes are ordered before others are served; the rest stay due, and the postmaster comes
  * back at once, but behind whatever has happened meanwhile (R-PM-11, F-4). A pass lasts until it does, since a hundred
- * registrations can be read in one go. Giving a spare the job costs nothing and counts for nothing. First come, first started: by due time, then by slot.
+ * registrations can be read in one go. Giving a spare the job costs nothing and counts for nothing. First come, first
+ * started: by due time, then by slot.
  * What is due for processes that are there never waits behind starts: it is in every pass.
  */
 import { assert } from '../base/index.js';
@@ -13,7 +14,7 @@ import type { Effect } from './effect.js';
 import { MEASURE_EVERY_MS, startWorker } from './lifecycle.js';
 import { sparesDueAt } from './spares.js';
 import type { Draft, State, Tenant, Up } from './state.js';
-import { changeTenant, changeUp, putTenant } from './state.js';
+import { changeTenant, changeUp, isKilled, putTenant } from './state.js';
 import { applyStop, stopWorker } from './stopping.js';
 
 /** A monotonic instant; Infinity when nothing will happen by the clock alone. */
@@ -43,11 +44,10 @@ function runDueBehindStarts(draft: Draft): void {
 function runDueUp(draft: Draft, tenant: Tenant, run: Up): void {
   const { slot, generation, attempts: attempt } = tenant;
   const kill: Effect = { type: 'killWorker', slot, generation, attempt, pid: run.pid };
-  if (run.leave !== null && run.leave.killAt <= draft.at) {
-    const leave = { killAt: Number.POSITIVE_INFINITY, killed: true };
-    putTenant(draft, changeTenant(tenant, { run: changeUp(run, { leave }) }));
+  if (run.leaveBy !== null && run.leaveBy <= draft.at) {
+    putTenant(draft, changeTenant(tenant, { run: changeUp(run, { leaveBy: Number.POSITIVE_INFINITY }) }));
     // Killed once, by whichever time is over first.
-    if (run.stop?.killed !== true) draft.effects.push(kill);
+    if (!isKilled(run)) draft.effects.push(kill);
     return;
   }
   if (run.stop !== null) return applyStop(draft, tenant, run, run.stop);

@@ -19,15 +19,15 @@ import type { BackgroundWorker } from './backgroundWorker.js';
 import type { SpareEvent } from './event.js';
 import type { Limits } from './limits.js';
 import type { Draft, Spare, Spares, State } from './state.js';
-import { NEVER_WANTED } from './state.js';
+import { isGoingDown, NEVER_WANTED } from './state.js';
 import type { SparesActivity, StartedFrom } from './workerStatus.js';
 
 /** What a start brings about is served first; making a process takes the postmaster a millisecond or two. */
 const REFILL_AFTER_MS = 10;
-/** A spare that is not idle by then waits for something that it preloads, and nobody would ever hear of it. */
-const BOOT_WITHIN_MS = 30_000;
 /** Even if starts never cease to be under way. */
 const REFILL_AT_LATEST_MS = 5_000;
+/** A spare that is not idle by then waits for something that it preloads, and nobody would ever hear of it. */
+const BOOT_WITHIN_MS = 30_000;
 const RETRY_MS = 1_000;
 const MAX_RETRY_MS = 60_000;
 
@@ -35,7 +35,7 @@ const MAX_RETRY_MS = 60_000;
 const READ_AT_BOOT = /^(?:NODE_|UV_|LC_|LANG|LD_|DYLD_|SSL_|OPENSSL_|MALLOC_|GLIBC_TUNABLES$|(?:https?|no)_proxy$)/i;
 
 /** Why a worker can only be started cold; null when a spare can become its process. */
-export function coldOnly(worker: BackgroundWorker, { preload }: Pick<Limits, 'preload'>): StartedFrom | null {
+function coldOnly(worker: BackgroundWorker, { preload }: Pick<Limits, 'preload'>): StartedFrom | null {
   if (worker.nodePath !== null) return { kind: 'cold', because: 'nodePath' };
   if (worker.execArgv.length > 0) return { kind: 'cold', because: 'execArgv' };
   if (worker.resourceLimits.maxOldSpaceMb !== null) return { kind: 'cold', because: 'maxOldSpaceMb' };
@@ -115,8 +115,9 @@ export function applySpareEvent(draft: Draft, event: SpareEvent): void {
 export function keepSpares(draft: Draft): void {
   const { limits, at } = draft;
   if (limits.spareWorkers === 0 && draft.spares.pool.length === 0) return;
-  for (const { spare } of stuck(draft.spares, at)) {
-    endSpare(draft, spare, true);
+  const boots = bootingOf(draft.spares);
+  if (boots !== undefined && bootIsOverAt(boots) <= at) {
+    endSpare(draft, boots.spare, true);
     backOff(draft);
   }
   const wanted = wantedNow(draft, at);
@@ -141,10 +142,10 @@ export function keepSpares(draft: Draft): void {
 /** When something must be done for them by the clock alone. */
 export function sparesDueAt(state: State): number {
   const { spares, limits } = state;
-  if (state.shutdown.state === 'stopping' || state.shutdown.state === 'exited') return Number.POSITIVE_INFINITY;
+  if (isGoingDown(state)) return Number.POSITIVE_INFINITY;
   const alive = living(spares).length;
-  const boots = spares.pool.find(({ state: word }) => word === 'booting');
-  const stuckAt = boots === undefined ? Number.POSITIVE_INFINITY : boots.madeAt + BOOT_WITHIN_MS;
+  const boots = bootingOf(spares);
+  const stuckAt = boots === undefined ? Number.POSITIVE_INFINITY : bootIsOverAt(boots);
   const endAt = alive === 0 ? Number.POSITIVE_INFINITY : Math.min(spares.wantedUntil, stuckAt);
   if (alive >= limits.spareWorkers) return endAt;
   const startAt = refillAt(state);
@@ -159,9 +160,8 @@ export function sparesActivity(state: State, at: number): SparesActivity {
   return { wanted: wantedNow(state, at), idle, booting, deaths, retryAt: comesAgain ? notBefore : null };
 }
 
-function wantedNow({ spares, limits, shutdown }: State | Draft, at: number): number {
-  if (shutdown.state === 'stopping' || shutdown.state === 'exited') return 0;
-  return at < spares.wantedUntil ? limits.spareWorkers : 0;
+function wantedNow(state: State | Draft, at: number): number {
+  return !isGoingDown(state) && at < state.spares.wantedUntil ? state.limits.spareWorkers : 0;
 }
 
 /** The instant from which the next spare may be made, as far as only time can change it. */
@@ -175,8 +175,13 @@ function living({ pool }: Spares): readonly Spare[] {
   return pool.filter(({ state }) => state !== 'leaving');
 }
 
-function stuck({ pool }: Spares, at: number): readonly Spare[] {
-  return pool.filter(({ state, madeAt }) => state === 'booting' && madeAt + BOOT_WITHIN_MS <= at);
+/** One boots at a time. */
+function bootingOf({ pool }: Spares): Spare | undefined {
+  return pool.find(({ state }) => state === 'booting');
+}
+
+function bootIsOverAt({ madeAt }: Spare): number {
+  return madeAt + BOOT_WITHIN_MS;
 }
 
 function endSpare(draft: Draft, spare: number, isStuck = false): void {

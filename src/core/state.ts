@@ -137,8 +137,8 @@ export interface Up {
   readonly enteredAt: number | null;
   /** The first thing it said of its own end; later words do not change it. */
   readonly saying: Saying | null;
-  /** Since it said that: a process that has said its last word has to end, and is killed if it does not. */
-  readonly leave: Leave | null;
+  /** By when it must have ended, since it said that; Infinity once it was killed for not doing so. Null before. */
+  readonly leaveBy: number | null;
   readonly stop: Stop | null;
   /** While phase is null: when the spare must have taken the job; Infinity once it was killed for not doing so. */
   readonly takeBy: number;
@@ -181,12 +181,6 @@ export const NO_SPARES: Spares = {
   notBefore: Number.NEGATIVE_INFINITY,
   deaths: 0,
 };
-
-export interface Leave {
-  /** Infinity once that has been ordered. */
-  readonly killAt: number;
-  readonly killed: boolean;
-}
 
 /** Why we make a process stop. While it is there, a signal that ends the process is ours and no crash. */
 export interface Stop {
@@ -322,7 +316,7 @@ export function changeTenant(tenant: Tenant, changes: Partial<Omit<Tenant, Fixed
 /** The process with some fields changed. */
 export function changeUp(
   run: Up,
-  changes: Partial<Pick<Up, 'phase' | 'enteredAt' | 'saying' | 'leave' | 'stop' | 'takeBy' | 'measureAt'>>,
+  changes: Partial<Pick<Up, 'phase' | 'enteredAt' | 'saying' | 'leaveBy' | 'stop' | 'takeBy' | 'measureAt'>>,
 ): Up {
   return {
     state: 'up',
@@ -331,7 +325,7 @@ export function changeUp(
     forkedAt: run.forkedAt,
     enteredAt: changes.enteredAt ?? run.enteredAt,
     saying: changes.saying ?? run.saying,
-    leave: changes.leave ?? run.leave,
+    leaveBy: changes.leaveBy ?? run.leaveBy,
     stop: changes.stop ?? run.stop,
     takeBy: changes.takeBy ?? run.takeBy,
     limitAt: run.limitAt,
@@ -349,6 +343,12 @@ export function isLaunching(run: Run): boolean {
   return run.state === 'up' && run.enteredAt === null;
 }
 
+/** SIGKILL was ordered: by a stop, for not ending after the last word, or for not taking the job. */
+export function isKilled({ stop, leaveBy, phase, takeBy }: Up): boolean {
+  const isLost = phase === null && takeBy === Number.POSITIVE_INFINITY;
+  return stop?.killed === true || leaveBy === Number.POSITIVE_INFINITY || isLost;
+}
+
 /** When something must be done for this worker by the clock alone; Infinity when only an event can change it. */
 export function dueAtOf(tenant: Tenant): number {
   const { run } = tenant;
@@ -361,10 +361,15 @@ export function dueAtOf(tenant: Tenant): number {
       return run.startAt ?? Number.POSITIVE_INFINITY;
     case 'up':
       // Who has said its last word has done what it did: no limit is about that any more.
-      if (run.leave !== null) return Math.min(run.leave.killAt, run.stop?.killAt ?? Number.POSITIVE_INFINITY);
+      if (run.leaveBy !== null) return Math.min(run.leaveBy, run.stop?.killAt ?? Number.POSITIVE_INFINITY);
       if (run.stop !== null) return run.stop.killAt;
       return Math.min(run.limitAt, run.measureAt, run.phase === null ? run.takeBy : Number.POSITIVE_INFINITY);
   }
+}
+
+/** No worker is started any more, and none let in. */
+export function isGoingDown({ shutdown }: Pick<State, 'shutdown'>): boolean {
+  return shutdown.state === 'stopping' || shutdown.state === 'exited';
 }
 
 /** All workers that hold a slot, by slot. */

@@ -11,7 +11,7 @@
 import type { StopOrder } from './effect.js';
 import { endWithoutProcess } from './ending.js';
 import type { Afterwards, Draft, Stop, StopByUs, Tenant, Up } from './state.js';
-import { changeTenant, changeUp, putTenant } from './state.js';
+import { changeTenant, changeUp, isKilled, putTenant } from './state.js';
 import type { StopCause } from './stopReason.js';
 
 /** `killAfterMs` 0 means SIGKILL at once. */
@@ -46,13 +46,12 @@ export function isLeaving({ run }: Tenant): boolean {
 export function applyStop(draft: Draft, tenant: Tenant, run: Up, stop: Stop): void {
   const { slot, generation, attempts: attempt } = tenant;
   const { pid } = run;
-  const isLost = run.phase === null && run.takeBy === Number.POSITIVE_INFINITY;
-  const isKilled = stop.killed || run.leave?.killed === true || isLost;
-  const kill = !isKilled && stop.killAt <= draft.at;
-  const carriedOut = kill || isKilled ? { ...stop, killed: true, killAt: Number.POSITIVE_INFINITY } : stop;
+  const wasKilled = isKilled(run);
+  const kill = !wasKilled && stop.killAt <= draft.at;
+  const carriedOut = kill || wasKilled ? { ...stop, killed: true, killAt: Number.POSITIVE_INFINITY } : stop;
   putTenant(draft, changeTenant(tenant, { run: changeUp(run, { stop: carriedOut }) }));
   if (kill) draft.effects.push({ type: 'killWorker', slot, generation, attempt, pid });
-  else if (run.stop === null && !isKilled) {
+  else if (run.stop === null && !wasKilled) {
     draft.effects.push({ type: 'askToStop', slot, generation, attempt, pid, order: orderOf(stop.cause) });
   }
 }

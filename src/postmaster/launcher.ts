@@ -1,6 +1,7 @@
 /**
  * The processes of the workers: starts them, or gives a spare the job, signals them, and turns what they do into
- * events. Which attempt a fact belongs to is fixed when the process gets its job, so nothing that arrives late can be taken for news of another one.
+ * events. Which attempt a fact belongs to is fixed when the process gets its job, so nothing that arrives late can be
+ * taken for news of another one.
  */
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -113,8 +114,7 @@ export class Launcher {
         said: (saying) => {
           if (hasTaken) listener.said(saying);
         },
-        exited: (facts) =>
-          hasTaken ? listener.exited(facts) : this.#notTaken(key, worker, running.pid, refused, facts),
+        exited: (facts) => (hasTaken ? listener.exited(facts) : this.#notTaken(key, worker, refused, facts)),
       },
       this.#forwarding(worker.output, worker.name),
     );
@@ -147,7 +147,7 @@ export class Launcher {
   }
 
   #listenTo(key: AttemptKey, worker: BackgroundWorker): WorkerListener {
-    const { dispatch, log, guardian } = this.#options;
+    const { dispatch, log } = this.#options;
     return {
       forked: () => {},
       spawnFailed: (errno, what) => {
@@ -162,9 +162,7 @@ export class Launcher {
       },
       channelLost: () => dispatch({ type: 'channelLost', ...key }),
       exited: (facts) => {
-        const running = this.#processes.get(formatKey(key));
-        this.#processes.delete(formatKey(key));
-        if (running?.pid !== undefined) guardian.delete(running.pid);
+        this.#bury(key);
         this.#options.exited(key);
         dispatch({ type: 'workerExited', ...key, ...facts, jitter: this.#options.chance() });
       },
@@ -172,16 +170,9 @@ export class Launcher {
   }
 
   /** A spare that was given the job is gone, and has done nothing of it. */
-  #notTaken(
-    key: AttemptKey,
-    worker: BackgroundWorker,
-    pid: number | undefined,
-    refused: SpareRefusal | null,
-    facts: ExitFacts,
-  ): void {
-    const { dispatch, log, guardian } = this.#options;
-    this.#processes.delete(formatKey(key));
-    if (pid !== undefined) guardian.delete(pid);
+  #notTaken(key: AttemptKey, worker: BackgroundWorker, refused: SpareRefusal | null, facts: ExitFacts): void {
+    const { dispatch, log } = this.#options;
+    const pid = this.#bury(key);
     if (refused?.why === 'system') {
       const { errno, what } = refused;
       this.#options.exited(key);
@@ -201,6 +192,14 @@ export class Launcher {
     this.#options.dispatch({ type: 'workerExited', ...key, ...facts, jitter: this.#options.chance() });
     // A process is being made for this attempt by now; or it has ended, and what was sent to it is for no other.
     if (this.#processes.get(formatKey(key))?.attempt !== key.attempt) this.#options.exited(key);
+  }
+
+  /** Its process is gone. Gives which it was. */
+  #bury(key: AttemptKey): number | undefined {
+    const { pid } = this.#processes.get(formatKey(key)) ?? {};
+    this.#processes.delete(formatKey(key));
+    if (pid !== undefined) this.#options.guardian.delete(pid);
+    return pid;
   }
 
   #whoIs(key: AttemptKey, worker: BackgroundWorker): object {

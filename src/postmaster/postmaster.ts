@@ -204,9 +204,7 @@ export class Postmaster {
     this.#state = state;
     this.#transitions += 1;
     if (this.#transitions % CHECK_EVERY === 0) checkState(state);
-    // The jobs of spares first: nothing that is told depends on them, and somebody waits for each of them to begin.
-    for (const effect of effects) if (effect.type === 'giveJob') this.#perform(effect);
-    for (const effect of effects) if (effect.type !== 'giveJob') this.#perform(effect);
+    for (const effect of effects) this.#perform(effect);
   }
 
   #perform(effect: Effect): void {

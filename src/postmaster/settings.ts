@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import * as v from 'valibot';
 import { BgworkerError } from '../base/index.js';
 import type { BackgroundWorker, Limits } from '../core/index.js';
-import { checkBackgroundWorker, MAX_INTERVAL_MS } from '../core/index.js';
+import { checkBackgroundWorker, defaultLimits, MAX_INTERVAL_MS } from '../core/index.js';
 
 export interface Settings {
   /** Null: a private one, made for this postmaster and removed with it. */
@@ -44,6 +44,9 @@ const milliseconds = v.pipe(
   v.minValue(0, 'at least 0'),
   v.maxValue(MAX_INTERVAL_MS, `at most ${MAX_INTERVAL_MS}`),
 );
+
+/** The core has none by itself; this many are made behind the first start. */
+const DEFAULT_SPARES = 1;
 
 /** PostgreSQL's bound of max_worker_processes. */
 const MAX_SLOTS = 262_143;
@@ -136,18 +139,20 @@ function asksForSpares({ spareWorkers }: LimitsInput): boolean {
 
 function limitsOf(given: LimitsInput, present: Limits | null): Limits {
   const maxWorkerProcesses = given.maxWorkerProcesses ?? present?.maxWorkerProcesses ?? defaultSlots();
+  const base = present ?? { ...defaultLimits(maxWorkerProcesses), spareWorkers: DEFAULT_SPARES };
   const limits: Limits = {
     maxWorkerProcesses,
     classes: classesOf(given, maxWorkerProcesses, given.maxWorkerProcesses === undefined ? present : null),
-    maxStartsPerPass: given.maxStartsPerPass ?? present?.maxStartsPerPass ?? 1,
-    maxWaitingRegistrations: given.maxWaitingRegistrations ?? present?.maxWaitingRegistrations ?? 10_000,
-    finalWordsKept: given.finalWordsKept ?? present?.finalWordsKept ?? 1_000,
-    finalWordsKeptMs: given.finalWordsKeptMs ?? present?.finalWordsKeptMs ?? 3_600_000,
-    resultBytesKept: given.resultBytesKept ?? present?.resultBytesKept ?? 64 * 1024 ** 2,
-    spareWorkers: given.spareWorkers ?? present?.spareWorkers ?? 1,
-    spareIdleMs: idleMsOf(given.spareIdleMs, present),
-    preload: given.preload ?? present?.preload ?? [],
-    postmasterDeathGraceMs: given.postmasterDeathGraceMs ?? present?.postmasterDeathGraceMs ?? 1_000,
+    maxStartsPerPass: given.maxStartsPerPass ?? base.maxStartsPerPass,
+    maxWaitingRegistrations: given.maxWaitingRegistrations ?? base.maxWaitingRegistrations,
+    finalWordsKept: given.finalWordsKept ?? base.finalWordsKept,
+    finalWordsKeptMs: given.finalWordsKeptMs ?? base.finalWordsKeptMs,
+    resultBytesKept: given.resultBytesKept ?? base.resultBytesKept,
+    spareWorkers: given.spareWorkers ?? base.spareWorkers,
+    // Null keeps them for ever.
+    spareIdleMs: given.spareIdleMs === null ? Number.POSITIVE_INFINITY : (given.spareIdleMs ?? base.spareIdleMs),
+    preload: given.preload ?? base.preload,
+    postmasterDeathGraceMs: given.postmasterDeathGraceMs ?? base.postmasterDeathGraceMs,
   };
   checkPreload(given.preload ?? []);
   const reserved = Object.values(limits.classes).reduce((sum, limit) => sum + limit.reserved, 0);
@@ -159,12 +164,6 @@ function limitsOf(given: LimitsInput, present: Limits | null): Limits {
     );
   }
   return limits;
-}
-
-/** Null keeps them for ever. */
-function idleMsOf(given: number | null | undefined, present: Limits | null): number {
-  if (given === null) return Number.POSITIVE_INFINITY;
-  return given ?? present?.spareIdleMs ?? 60_000;
 }
 
 /** Said now, and not by every spare that dies of it. What a module throws when it is imported, nobody knows before. */
@@ -179,7 +178,7 @@ function checkPreload(preload: readonly string[]): void {
 /** A quarter is kept from parallel workers unless somebody says otherwise. */
 function classesOf(given: LimitsInput, slots: number, present: Limits | null): Limits['classes'] {
   const classes: Record<string, { max: number; reserved: number }> = {
-    parallel: { max: Math.max(1, slots - Math.ceil(slots / 4)), reserved: 0 },
+    ...defaultLimits(slots).classes,
     ...present?.classes,
   };
   for (const [name, limit] of Object.entries(given.classes ?? {})) {

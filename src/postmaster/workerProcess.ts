@@ -1,7 +1,7 @@
 /**
  * One process: made, told what to do, listened to, and buried. It is born for an attempt, or as a spare that is given
- * to one later (`become`); it never serves a second. It turns what the operating system and
- * the worker say into facts for the core, and decides nothing.
+ * to one later (`become`); it never serves a second. It turns what the operating system and the worker say into facts
+ * for the core, and decides nothing.
  *
  * - The guardian is told of the process group before the job is written, so no worker ever does anything that would
  *   survive us.

@@ -39,18 +39,19 @@ type RunClass = new (
   surroundings: Surroundings,
 ) => { work(job: Job, argument: Uint8Array | null, before: Before): Promise<void> };
 
-export async function rehearse(
-  bootFile: BootFile,
-  boot: Surroundings['boot'],
-  takeOn: (job: Job) => SpareRefusal | undefined,
-): Promise<void> {
+/** Becomes the process of a worker, and then knows what it had open before. */
+export interface Player {
+  readonly before: Before;
+  takeOn(job: Job): SpareRefusal | undefined;
+}
+
+export async function rehearse(bootFile: BootFile, boot: Surroundings['boot'], player: Player): Promise<void> {
   const { report } = process;
   const { directory, filename, reportOnFatalError } = report ?? {};
   const { message, attachments } = bootFile.decodeOrder(makeJob());
   if (message.type !== 'job') return;
-  takeOn(message);
-  const before: Before = { open: process.getActiveResourcesInfo(), pipesOfOurs: boot.countUsedStreams() };
-  await new bootFile.Run(makeSurroundings(bootFile, boot)).work(message, attachments[0] ?? null, before);
+  player.takeOn(message);
+  await new bootFile.Run(makeSurroundings(bootFile, boot)).work(message, attachments[0] ?? null, player.before);
   Object.assign(report ?? {}, { directory, filename, reportOnFatalError });
 }
 

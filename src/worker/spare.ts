@@ -19,7 +19,7 @@
 import { BgworkerError } from '../base/index.js';
 import type { Job, PackageCopy, SpareRefusal } from './context.js';
 import { PreloadedFiles } from './preloadedFiles.js';
-import type { BootFile } from './rehearsal.js';
+import type { BootFile, Player } from './rehearsal.js';
 import { rehearse } from './rehearsal.js';
 import type { Before } from './returned.js';
 
@@ -27,7 +27,7 @@ export interface SpareBoot extends PackageCopy {
   readonly countUsedStreams: () => number;
 }
 
-export class Spare {
+export class Spare implements Player {
   readonly #boot: SpareBoot;
   readonly #modules: readonly string[];
   readonly #bootFile: BootFile;
@@ -56,7 +56,7 @@ export class Spare {
   /** When all is preloaded. */
   async settle(): Promise<void> {
     await this.#files.record(this.#modules, this.#boot.path);
-    await rehearse(this.#bootFile, this.#boot, (job) => this.takeOn(job));
+    await rehearse(this.#bootFile, this.#boot, this);
     this.#beNobody();
   }
 

@@ -53,6 +53,15 @@ function sparesOf({ epoch }: Client): number[] {
   return familyOf(epoch).filter((pid) => commandOf(pid) === 'bgworker: spare');
 }
 
+/** One with a single spare that cannot take a job now. */
+async function openWithStoppedSpare(t: TestContext): Promise<{ client: Client; lines: Line[]; pid: number }> {
+  const { client, lines } = await open(t, { spareWorkers: 1 });
+  await untilIdle(client, 1);
+  const [pid = 0] = sparesOf(client);
+  process.kill(pid, 'SIGSTOP');
+  return { client, lines, pid };
+}
+
 describe('spares', { concurrency: 3, timeout: SUITE_MS }, () => {
   test('a start takes an idle spare, whose process is that worker and no other, and another one is made', async (t) => {
     const { client } = await open(t, { spareWorkers: 1 });
@@ -125,11 +134,7 @@ describe('spares', { concurrency: 3, timeout: SUITE_MS }, () => {
   });
 
   test('one that dies between the job and taking it is no attempt: a new process does it', async (t) => {
-    const { client, lines } = await open(t, { spareWorkers: 1 });
-    await untilIdle(client, 1);
-    const [pid = 0] = sparesOf(client);
-    // It cannot take the job now.
-    process.kill(pid, 'SIGSTOP');
+    const { client, lines, pid } = await openWithStoppedSpare(t);
     const handle = await register(client, 'answer', { restart: 'onFailure' });
     // What is sent meanwhile is for the worker, whichever process that will be.
     const { channel } = handle;
@@ -147,10 +152,7 @@ describe('spares', { concurrency: 3, timeout: SUITE_MS }, () => {
   });
 
   test('one that does not take its job is not waited for: a new process does it', async (t) => {
-    const { client } = await open(t, { spareWorkers: 1 });
-    await untilIdle(client, 1);
-    const [pid = 0] = sparesOf(client);
-    process.kill(pid, 'SIGSTOP');
+    const { client, pid } = await openWithStoppedSpare(t);
     const handle = await register(client, 'look');
     assert.notEqual(((await handle.result()) as { pid: number }).pid, pid);
     assert.deepEqual(handle.startedFrom, { kind: 'cold', because: 'spareLost' });
@@ -159,10 +161,7 @@ describe('spares', { concurrency: 3, timeout: SUITE_MS }, () => {
   });
 
   test('a restart while a spare has not taken its job yet: the channel of that attempt is over', async (t) => {
-    const { client } = await open(t, { spareWorkers: 1 });
-    await untilIdle(client, 1);
-    const [pid = 0] = sparesOf(client);
-    process.kill(pid, 'SIGSTOP');
+    const { client } = await openWithStoppedSpare(t);
     const handle = await register(client, 'answer', { restart: 'onFailure', terminateTimeoutMs: 100 });
     const { channel } = handle;
     await channel.send('for the first attempt');
@@ -179,10 +178,7 @@ describe('spares', { concurrency: 3, timeout: SUITE_MS }, () => {
   });
 
   test('a stop does not wait for a spare that does not come to take the job', async (t) => {
-    const { client } = await open(t, { spareWorkers: 1 });
-    await untilIdle(client, 1);
-    const [pid = 0] = sparesOf(client);
-    process.kill(pid, 'SIGSTOP');
+    const { client, pid } = await openWithStoppedSpare(t);
     const handle = await register(client, 'idle');
     await handle.terminate({ timeoutMs: 100 });
     const end = await handle.waitForShutdown();
