@@ -4,7 +4,7 @@
  */
 import { lastWordOf } from './lastWords.js';
 import type { Draft, Run, State, Tenant } from './state.js';
-import { tenantOf, tenants } from './state.js';
+import { isAwaitingSpare, tenantOf, tenants } from './state.js';
 import type { WorkerKey } from './workerHandle.js';
 import type { ActivityRow, StatusWord, WorkerStatus } from './workerStatus.js';
 
@@ -13,7 +13,7 @@ export function statusOf(tenant: Tenant): WorkerStatus {
   const { run } = tenant;
   const up = run.state === 'up' ? run : null;
   // A spare that has not taken the job is not its process yet.
-  const hasProcess = up !== null && up.phase !== null;
+  const isBetween = run.state === 'starting' || isAwaitingSpare(run);
   const word = statusWord(tenant);
   return {
     slot: tenant.slot,
@@ -22,8 +22,8 @@ export function statusOf(tenant: Tenant): WorkerStatus {
     sequence: tenant.sequence,
     status: word,
     phase: up?.phase ?? null,
-    pid: hasProcess ? up.pid : null,
-    startedFrom: tenant.run.state === 'starting' || (up !== null && !hasProcess) ? null : tenant.startedFrom,
+    pid: isBetween ? null : (up?.pid ?? null),
+    startedFrom: isBetween ? null : tenant.startedFrom,
     attempts: tenant.attempts,
     deaths: tenant.deaths,
     reason: tenant.reason,

@@ -15,8 +15,8 @@ import { publish, tellProgress } from './notification.js';
 import { decideFate } from './restartPolicy.js';
 import { findSpare, noteStart, spareServed } from './spares.js';
 import { awaitCrashGroup, isGroupGoingDown, membersOf, settleCrashGroup, settleEarly } from './startCondition.js';
-import type { Draft, Run, Stop, Tenant, Up } from './state.js';
-import { changeTenant, changeUp, putTenant, tenantOf } from './state.js';
+import type { Draft, Stop, Tenant, Up } from './state.js';
+import { changeTenant, changeUp, isAwaitingSpare, putTenant, tenantOf } from './state.js';
 import { applyStop, stopWorker } from './stopping.js';
 import type { Circumstances, Phase, StopCause } from './stopReason.js';
 import { stopReason } from './stopReason.js';
@@ -117,7 +117,7 @@ function applyProcessFact(
     }
     case 'workerSaid':
       // The first word is the cause; what follows (an exit after an error) is its consequence.
-      if (run.saying !== null || run.phase === null) return;
+      if (run.saying !== null || isAwaitingSpare(run)) return;
       return putTenant(
         draft,
         changeTenant(tenant, {
@@ -125,7 +125,7 @@ function applyProcessFact(
         }),
       );
     case 'workerExited':
-      if (run.phase === null && run.stop === null) {
+      if (isAwaitingSpare(run) && run.stop === null) {
         return startCold(draft, changeTenant(tenant, { startedFrom: { kind: 'cold', because: 'spareLost' } }));
       }
       return attemptEnded(
@@ -137,7 +137,7 @@ function applyProcessFact(
       );
     case 'channelLost':
       // Nothing more can be known of it, so it may not go on. Before it has taken the job, it is only a spare.
-      if (run.phase === null) return void draft.effects.push({ type: 'killWorker', ...keyOf(tenant), pid: run.pid });
+      if (isAwaitingSpare(run)) return void draft.effects.push({ type: 'killWorker', ...keyOf(tenant), pid: run.pid });
       return stopWorker(draft, tenant, { why: 'lostConnection' }, 0, 'asPolicySays');
     case 'memoryMeasured': {
       const limit = tenant.worker.resourceLimits.maxRssBytes;
@@ -151,11 +151,6 @@ function applyProcessFact(
 
 function keyOf({ slot, generation, attempts: attempt }: Tenant): AttemptKey {
   return { slot, generation, attempt };
-}
-
-/** A spare was given the job and has not taken it: nothing that it does is this worker's doing. */
-function isAwaitingSpare(run: Run): run is Up {
-  return run.state === 'up' && run.phase === null;
 }
 
 function newProcess(draft: Draft, worker: BackgroundWorker, pid: number, phase: 'forked' | null): Up {
@@ -192,7 +187,7 @@ function reachPhase(draft: Draft, tenant: Tenant, run: Up, phase: Phase): void {
   if (PHASES.indexOf(phase) <= PHASES.indexOf(run.phase)) return;
   if (phase === 'runtime') return putTenant(draft, changeTenant(tenant, { run: changeUp(run, { phase }) }));
   if (phase === 'loading') {
-    if (run.phase === null) spareServed(draft);
+    if (isAwaitingSpare(run)) spareServed(draft);
     publish(draft, tenant, changeUp(run, { phase }));
     return;
   }

@@ -14,7 +14,7 @@ import type { Effect } from './effect.js';
 import { MEASURE_EVERY_MS, startWorker } from './lifecycle.js';
 import { sparesDueAt } from './spares.js';
 import type { Draft, State, Tenant, Up } from './state.js';
-import { changeTenant, changeUp, isKilled, putTenant } from './state.js';
+import { changeTenant, changeUp, isAwaitingSpare, isKilled, putTenant } from './state.js';
 import { applyStop, stopWorker } from './stopping.js';
 
 /** A monotonic instant; Infinity when nothing will happen by the clock alone. */
@@ -51,7 +51,7 @@ function runDueUp(draft: Draft, tenant: Tenant, run: Up): void {
     return;
   }
   if (run.stop !== null) return applyStop(draft, tenant, run, run.stop);
-  if (run.phase === null && run.takeBy <= draft.at) {
+  if (isAwaitingSpare(run) && run.takeBy <= draft.at) {
     // No stop: the attempt goes on, with a process of its own, when this one is gone.
     putTenant(draft, changeTenant(tenant, { run: changeUp(run, { takeBy: Number.POSITIVE_INFINITY }) }));
     draft.effects.push(kill);

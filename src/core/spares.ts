@@ -91,7 +91,7 @@ export function reloadSpares(draft: Draft, limits: Limits, areWanted: boolean): 
 
 /** What they have loaded may be out of date. */
 export function replaceSpares(draft: Draft): void {
-  for (const { spare } of living(draft.spares)) endSpare(draft, spare);
+  for (const spare of living(draft.spares)) endSpare(draft, spare);
 }
 
 export function applySpareEvent(draft: Draft, event: SpareEvent): void {
@@ -117,14 +117,14 @@ export function keepSpares(draft: Draft): void {
   if (limits.spareWorkers === 0 && draft.spares.pool.length === 0) return;
   const boots = bootingOf(draft.spares);
   if (boots !== undefined && bootIsOverAt(boots) <= at) {
-    endSpare(draft, boots.spare, true);
+    endSpare(draft, boots, true);
     backOff(draft);
   }
   const wanted = wantedNow(draft, at);
   if (draft.spares.wantedUntil !== NEVER_WANTED && draft.spares.wantedUntil <= at)
     draft.spares = { ...draft.spares, wantedUntil: NEVER_WANTED };
   const alive = living(draft.spares);
-  for (const { spare } of alive.slice(wanted)) endSpare(draft, spare);
+  for (const spare of alive.slice(wanted)) endSpare(draft, spare);
   const isShort = alive.length < wanted;
   const { shortSince, next, pool } = draft.spares;
   if (isShort !== shortSince < Number.POSITIVE_INFINITY) {
@@ -184,12 +184,10 @@ function bootIsOverAt({ madeAt }: Spare): number {
   return madeAt + BOOT_WITHIN_MS;
 }
 
-function endSpare(draft: Draft, spare: number, isStuck = false): void {
-  const known = draft.spares.pool.find((other) => other.spare === spare);
-  if (known === undefined) return;
-  put(draft, { ...known, state: 'leaving' });
+function endSpare(draft: Draft, spare: Spare, isStuck = false): void {
+  put(draft, { ...spare, state: 'leaving' });
   // One that is being made is ended when it is there.
-  if (known.pid !== null) draft.effects.push({ type: 'endSpare', spare, isStuck });
+  if (spare.pid !== null) draft.effects.push({ type: 'endSpare', spare: spare.spare, isStuck });
 }
 
 function put(draft: Draft, changed: Spare): void {

@@ -343,10 +343,15 @@ export function isLaunching(run: Run): boolean {
   return run.state === 'up' && run.enteredAt === null;
 }
 
+/** A spare was given the job and has not taken it: nothing that it does is this worker's doing. */
+export function isAwaitingSpare(run: Run): run is Up {
+  return run.state === 'up' && run.phase === null;
+}
+
 /** SIGKILL was ordered: by a stop, for not ending after the last word, or for not taking the job. */
-export function isKilled({ stop, leaveBy, phase, takeBy }: Up): boolean {
-  const isLost = phase === null && takeBy === Number.POSITIVE_INFINITY;
-  return stop?.killed === true || leaveBy === Number.POSITIVE_INFINITY || isLost;
+export function isKilled(run: Up): boolean {
+  const isLost = isAwaitingSpare(run) && run.takeBy === Number.POSITIVE_INFINITY;
+  return run.stop?.killed === true || run.leaveBy === Number.POSITIVE_INFINITY || isLost;
 }
 
 /** When something must be done for this worker by the clock alone; Infinity when only an event can change it. */
@@ -363,7 +368,7 @@ export function dueAtOf(tenant: Tenant): number {
       // Who has said its last word has done what it did: no limit is about that any more.
       if (run.leaveBy !== null) return Math.min(run.leaveBy, run.stop?.killAt ?? Number.POSITIVE_INFINITY);
       if (run.stop !== null) return run.stop.killAt;
-      return Math.min(run.limitAt, run.measureAt, run.phase === null ? run.takeBy : Number.POSITIVE_INFINITY);
+      return Math.min(run.limitAt, run.measureAt, isAwaitingSpare(run) ? run.takeBy : Number.POSITIVE_INFINITY);
   }
 }
 

@@ -78,7 +78,7 @@ export class Launcher {
       },
     });
     this.#processes.set(formatKey(key), running);
-    running.start({ kind: 'worker', worker }, this.#forwarding(worker.output, worker.name));
+    running.start(worker, this.#forwarding(worker.output, worker.name));
   }
 
   startSpare(spare: number, preload: readonly string[]): void {

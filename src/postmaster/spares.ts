@@ -37,7 +37,7 @@ export class Spares {
       this.#listenTo(spare, preload, () => running),
     );
     this.#processes.set(spare, running);
-    running.start({ kind: 'spare' }, this.#options.forwarding());
+    running.start(null, this.#options.forwarding());
   }
 
   end(spare: number, isStuck: boolean): void {

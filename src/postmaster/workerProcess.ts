@@ -35,9 +35,6 @@ export interface ProcessPlace {
   readonly stdin: 'ignore' | 'inherit';
 }
 
-/** What a process is made for. */
-export type Birth = { readonly kind: 'worker'; readonly worker: BackgroundWorker } | { readonly kind: 'spare' };
-
 export interface WorkerListener {
   forked(pid: number): void;
   spawnFailed(errno: string, what: string): void;
@@ -67,13 +64,14 @@ export class WorkerProcess {
     this.#listener = listener;
   }
 
-  start(birth: Birth, forwarding: Forwarding): void {
+  /** For this worker, or as a spare (null). */
+  start(worker: BackgroundWorker | null, forwarding: Forwarding): void {
     const failed = (error: unknown): void => {
-      this.#listener.spawnFailed(errnoOf(error), whatFailed(birth, this.#place.nodePath, error));
+      this.#listener.spawnFailed(errnoOf(error), whatFailed(worker, this.#place.nodePath, error));
     };
     let child: ChildProcess;
     try {
-      child = this.#spawn(birth);
+      child = this.#spawn(worker);
     } catch (error) {
       // Node throws what it does not expect of the system (E2BIG, ENOMEM) and emits the rest.
       return failed(error);
@@ -138,10 +136,9 @@ export class WorkerProcess {
   }
 
   /** A spare takes on directory, variables and the rest when it has its job (worker/spare.ts). */
-  #spawn(birth: Birth): ChildProcess {
+  #spawn(worker: BackgroundWorker | null): ChildProcess {
     const { nodePath, execArgv, mainPath, epoch, directory, stdin } = this.#place;
     const { BGWORKER_ROLE: _role, BGWORKER_DIR: _directory, ...inherited } = process.env;
-    const worker = birth.kind === 'worker' ? birth.worker : null;
     const heap = worker?.resourceLimits.maxOldSpaceMb ?? null;
     const flags = [...execArgv, ...(worker?.execArgv ?? [])];
     if (heap !== null) flags.push(`--max-old-space-size=${heap}`);
@@ -236,8 +233,7 @@ function errnoOf(error: unknown): string {
 }
 
 /** The system says ENOENT and EACCES of the executable and of the working directory alike. */
-function whatFailed(birth: Birth, defaultNodePath: string, error: unknown): string {
-  const worker = birth.kind === 'worker' ? birth.worker : null;
+function whatFailed(worker: BackgroundWorker | null, defaultNodePath: string, error: unknown): string {
   const nodePath = worker?.nodePath ?? defaultNodePath;
   const code = errnoOf(error);
   if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'EACCES') {

@@ -48,7 +48,7 @@ export interface Player {
 export async function rehearse(bootFile: BootFile, boot: Surroundings['boot'], player: Player): Promise<void> {
   const { report } = process;
   const { directory, filename, reportOnFatalError } = report ?? {};
-  const { message, attachments } = bootFile.decodeOrder(makeJob());
+  const { message, attachments } = bootFile.decodeOrder(makeJob(bootFile));
   if (message.type !== 'job') return;
   player.takeOn(message);
   await new bootFile.Run(makeSurroundings(bootFile, boot)).work(message, attachments[0] ?? null, player.before);
@@ -70,36 +70,27 @@ function makeSurroundings({ encodeWords, StopRequest }: BootFile, boot: Surround
   };
 }
 
-/** A frame as the postmaster writes it. */
-function makeJob(): Buffer {
-  const arg = serialize({ rehearsed: true });
-  const header = Buffer.from(
-    JSON.stringify({
-      type: 'job',
-      handle: { epoch: process.env['BGWORKER_EPOCH'] ?? '', slot: 0, generation: 0 },
-      attempt: 1,
-      directory: '.',
-      worker: {
-        name: 'rehearsed',
-        type: 'rehearsed',
-        class: 'rehearsed',
-        module: new URL('./rehearsedWorker.js', import.meta.url).href,
-        functionName: 'default',
-        mainArg: { kind: 'bytes' },
-        args: [],
-        cwd: '.',
-        env: {},
-        nice: 0,
-        attach: false,
-        restart: 'never',
-      },
-      a: [arg.length],
-    }),
-  );
-  const frame = Buffer.alloc(8 + header.length + arg.length);
-  frame.writeUInt32BE(frame.length - 4, 0);
-  frame.writeUInt32BE(header.length, 4);
-  frame.set(header, 8);
-  frame.set(arg, 8 + header.length);
-  return frame;
+/** A frame as the postmaster writes it: both sides frame alike. */
+function makeJob({ encodeWords }: BootFile): Buffer {
+  const job = {
+    type: 'job',
+    handle: { epoch: process.env['BGWORKER_EPOCH'] ?? '', slot: 0, generation: 0 },
+    attempt: 1,
+    directory: '.',
+    worker: {
+      name: 'rehearsed',
+      type: 'rehearsed',
+      class: 'rehearsed',
+      module: new URL('./rehearsedWorker.js', import.meta.url).href,
+      functionName: 'default',
+      mainArg: { kind: 'bytes' },
+      args: [],
+      cwd: '.',
+      env: {},
+      nice: 0,
+      attach: false,
+      restart: 'never',
+    },
+  };
+  return encodeWords(job as never, [serialize({ rehearsed: true })]);
 }

@@ -17,24 +17,20 @@
  * Model: InitProcess and process_shared_preload_libraries; PostgreSQL needs no spares, since it forks.
  */
 import { BgworkerError } from '../base/index.js';
-import type { Job, PackageCopy, SpareRefusal } from './context.js';
+import type { Job, SpareRefusal } from './context.js';
 import { PreloadedFiles } from './preloadedFiles.js';
-import type { BootFile, Player } from './rehearsal.js';
+import type { BootFile, Player, Surroundings } from './rehearsal.js';
 import { rehearse } from './rehearsal.js';
 import type { Before } from './returned.js';
 
-export interface SpareBoot extends PackageCopy {
-  readonly countUsedStreams: () => number;
-}
-
 export class Spare implements Player {
-  readonly #boot: SpareBoot;
+  readonly #boot: Surroundings['boot'];
   readonly #modules: readonly string[];
   readonly #bootFile: BootFile;
   readonly #files = new PreloadedFiles();
   #before: Before = { open: [], pipesOfOurs: 0 };
 
-  constructor(boot: SpareBoot, bootFile: BootFile, modules: readonly string[]) {
+  constructor(boot: Surroundings['boot'], bootFile: BootFile, modules: readonly string[]) {
     this.#boot = boot;
     this.#bootFile = bootFile;
     this.#modules = modules;
