@@ -8,6 +8,7 @@ import { test } from 'node:test';
 import { inspect } from 'node:util';
 import ts from 'typescript';
 import * as exitCodes from '../../src/cli/exitCodes.js';
+import { makeProgram } from '../../src/cli/program.js';
 import { completeBackgroundWorker } from '../../src/core/index.js';
 import { readSettings } from '../../src/postmaster/index.js';
 import { firstCells, headingWords, readPage, root, rowsOf } from './pages.js';
@@ -68,13 +69,18 @@ test('docs/cli.md lists every exit code and every command', () => {
   const codes = Object.values(exitCodes).filter((value) => typeof value === 'number');
   const shown = firstCells(page, '## Exit codes').filter((text) => /^\d+$/.test(text));
   for (const code of codes) assert.ok(shown.includes(String(code)), `${code} is not in the table`);
-  const main = readFileSync(join(root, 'src/cli/main.ts'), 'utf8');
-  const commands = [...main.matchAll(/\.command\('(\w+)'/g)].map(([, name = '']) => name);
+  const { commands } = makeProgram();
   assertSame(
     headingWords(page, '##').map((heading) => heading.split(' ')[1] ?? ''),
-    commands,
+    commands.map((command) => command.name()),
   );
-  for (const [, option = ''] of main.matchAll(/'(--[\w-]+)/g)) assert.ok(page.includes(option), `${option} is missing`);
+  const sections = page.split(/^## /m);
+  for (const command of commands) {
+    const section = sections.find((text) => text.startsWith(`\`bgworker ${command.name()}`)) ?? '';
+    for (const { long } of command.options) {
+      assert.ok(section.includes(`\`${long}`), `${command.name()} ${long} is missing`);
+    }
+  }
 });
 
 test('docs/worker-context.md has a heading for every part of ctx', () => {

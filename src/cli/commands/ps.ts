@@ -2,19 +2,22 @@
  * `bgworker ps`: the workers that hold a slot, as a table for people or a line of JSON each for programs.
  * It asks once and shows what it is told; what workers themselves said of their names is cleaned before it is shown.
  */
+import { Command } from 'commander';
 import type { Spares } from '../../client/index.js';
-import { connect } from '../../client/index.js';
+import type { AttachOptions } from '../attached.js';
+import { directoryOption, jsonLinesOption, withClient } from '../attached.js';
 import { clean, table } from '../table.js';
 
-export interface PsOptions {
-  readonly directory?: string;
-  readonly json?: boolean;
+export function psCommand(): Command {
+  return new Command('ps')
+    .description('list the workers of a postmaster')
+    .addOption(directoryOption())
+    .addOption(jsonLinesOption())
+    .action(ps);
 }
 
-/** Gives the exit code. */
-export async function ps(options: PsOptions): Promise<number> {
-  const client = await connect(options.directory === undefined ? {} : { directory: options.directory });
-  try {
+function ps(options: AttachOptions): Promise<void> {
+  return withClient(options, async (client) => {
     const rows = await client.activity();
     if (options.json === true) {
       for (const row of rows) process.stdout.write(`${JSON.stringify(row)}\n`);
@@ -34,9 +37,7 @@ export async function ps(options: PsOptions): Promise<number> {
     const text = rows.length === 0 ? 'no background workers' : table(heads, cells, process.stdout.columns ?? 0);
     process.stdout.write(`${text}\n${sparesText(await client.spares())}`);
     return 0;
-  } finally {
-    await client.close();
-  }
+  });
 }
 
 function sparesText({ wanted, idle, booting, deaths, retryAt }: Spares): string {

@@ -9,13 +9,34 @@ import { resolve } from 'node:path';
 import { Writable } from 'node:stream';
 import { pathToFileURL } from 'node:url';
 import { inspect } from 'node:util';
+import { Command, Option } from 'commander';
 import { BgworkerError } from '../../base/index.js';
 import type { BackgroundWorkerHandle, Client, PostmasterDied, Started, Stopped } from '../../client/index.js';
 import { connect, describeScene, explainStop } from '../../client/index.js';
 import { jsonLines, Log, Postmaster, readSettings } from '../../postmaster/index.js';
 import { EXIT_NOT_STARTED, exitCodeOfEnd } from '../exitCodes.js';
 
-export interface RunOptions {
+export function runCommand(): Command {
+  return new Command('run')
+    .description('run a worker here, and exit as it does')
+    .argument('<module>', 'path of the module, and after a # the export to call: ./jobs.js#prune')
+    .argument('[args...]', 'with --script: what the script finds in process.argv')
+    .option('--arg <json>', 'the argument of the function, as JSON; - reads it from standard input')
+    .option('--set <key=value...>', 'an argument of the function that is an object of these fields')
+    .option('--script', 'run the module as a program: nothing is called, it ends when its event loop is empty')
+    .addOption(
+      new Option('--until <phase>', 'what counts as started')
+        .choices(['forked', 'running', 'ready'])
+        .default('running'),
+    )
+    .option('--max-run-ms <ms>', 'end it when it has run so long')
+    .option('--json', 'print one JSON object as the last line of standard output')
+    .action(async (module: string, args: string[], options: RunOptions) => {
+      process.exitCode = await run(module, args, options);
+    });
+}
+
+interface RunOptions {
   readonly arg?: string;
   readonly set?: readonly string[];
   readonly script?: boolean;
@@ -28,7 +49,7 @@ type Startup = Started | Stopped | PostmasterDied;
 type End = Stopped | PostmasterDied;
 
 /** Gives the exit code. */
-export async function run(module: string, args: readonly string[], options: RunOptions): Promise<number> {
+async function run(module: string, args: readonly string[], options: RunOptions): Promise<number> {
   const job = readJob(module, args, options);
   const stdout = new EndOfLine(process.stdout);
   const postmaster = await Postmaster.start({

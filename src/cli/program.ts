@@ -1,0 +1,19 @@
+/**
+ * The command `bgworker` with all its subcommands, each of which is a file of its own that says its words and does its
+ * work. Whatever is heavy is imported when a command needs it.
+ */
+import { Command } from 'commander';
+import { PACKAGE_VERSION } from '../protocol/index.js';
+import { psCommand } from './commands/ps.js';
+import { runCommand } from './commands/run.js';
+
+export function makeProgram(): Command {
+  const program = new Command('bgworker')
+    .description('Background workers: start one and know whether it was started, and why it stopped.')
+    .version(PACKAGE_VERSION);
+  for (const make of [runCommand, psCommand]) program.addCommand(make());
+  for (const command of [program, ...program.commands]) {
+    command.showHelpAfterError('(bgworker --help tells more)').exitOverride();
+  }
+  return program;
+}
