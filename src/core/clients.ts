@@ -3,7 +3,7 @@
  * waiting requests; its workers run on (R-PM-32), unless their life was tied to it.
  */
 import { statusOf, statusOfKey } from './describe.js';
-import type { ClientEvent, ClientId } from './event.js';
+import type { ClientEvent, ClientId, PostmasterEvent } from './event.js';
 import { refuse, reply, unknownWorker } from './notification.js';
 import { PersistentMap } from './persistentMap.js';
 import { watchedBy } from './registration.js';
@@ -11,7 +11,6 @@ import { mayShutDown, stopEverything } from './shutdown.js';
 import type { Draft, Run } from './state.js';
 import { changeTenant, putTenant, tenantOf, tenants } from './state.js';
 import { isLeaving, stopWorker } from './stopping.js';
-import type { ShutdownMode } from './stopReason.js';
 import type { WorkerKey } from './workerHandle.js';
 
 export function clientConnected(draft: Draft, id: ClientId, worker: WorkerKey | null): void {
@@ -43,18 +42,32 @@ export function clientGone(draft: Draft, id: ClientId): void {
 }
 
 /** A mode can only be raised (R-SM-10). */
-export function requestShutdown(draft: Draft, mode: ShutdownMode, graceMs: number | null): void {
-  if (!mayShutDown(draft, mode)) return;
-  if (mode !== 'smart' || draft.shutdown.state === 'stopping') return stopEverything(draft, mode, graceMs);
-  draft.shutdown = { state: 'waitingForClients', graceMs };
+export function requestShutdown(
+  draft: Draft,
+  { mode, graceMs, uncounted }: Extract<PostmasterEvent, { type: 'shutdownRequested' }>,
+): void {
+  if (mayShutDown(draft, mode)) {
+    if (mode !== 'smart' || draft.shutdown.state === 'stopping') return stopEverything(draft, mode, graceMs);
+    draft.shutdown = { state: 'waitingForClients', graceMs, uncounted: [] };
+  }
+  if (draft.shutdown.state !== 'waitingForClients') return;
+  if (uncounted !== null) {
+    draft.shutdown = { ...draft.shutdown, uncounted: [...draft.shutdown.uncounted, uncounted] };
+  }
   endSmartWait(draft);
 }
 
-/** Smart shutdown waits for clients, not for workers and the clients that live in them (R-SM-12). */
+/**
+ * Smart shutdown waits for clients, not for workers and the clients that live in them (R-SM-12), nor for those that do
+ * nothing but wait for the end.
+ */
 export function endSmartWait(draft: Draft): void {
   if (draft.shutdown.state !== 'waitingForClients') return;
-  for (const [, client] of draft.clients.entries()) if (client.worker === null) return;
-  stopEverything(draft, 'smart', draft.shutdown.graceMs);
+  const { graceMs, uncounted } = draft.shutdown;
+  for (const [id, client] of draft.clients.entries()) {
+    if (client.worker === null && !uncounted.includes(id)) return;
+  }
+  stopEverything(draft, 'smart', graceMs);
 }
 
 type Asked<Type extends ClientEvent['type']> = Extract<ClientEvent, { type: Type }>;

@@ -108,11 +108,15 @@ export type PostmasterEvent =
   | { readonly type: 'clockAdvanced' }
   /** `spares`: a number of spares was given, and is wanted from now on. */
   | { readonly type: 'limitsReloaded'; readonly limits: Limits; readonly spares: boolean }
+  /** The workers that the settings list now; their definitions were checked, and their number. */
+  | { readonly type: 'listReloaded'; readonly workers: readonly BackgroundWorker[] }
   | {
       readonly type: 'shutdownRequested';
       readonly mode: ShutdownMode;
       /** No worker gets more time than this, whatever its own terminateTimeoutMs. */
       readonly graceMs: number | null;
+      /** A client that waits for the end: a smart shutdown does not wait for it. */
+      readonly uncounted: ClientId | null;
     };
 
 /** About spares that have no job; what happens to one that was given a job is a fact about that attempt. */

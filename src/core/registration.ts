@@ -61,21 +61,6 @@ export function serveWaiting(draft: Draft): void {
   }
 }
 
-/**
- * The workers that the settings name. Whoever reads the settings has checked them, and that there are slots. The early
- * ones come first, wherever they are listed, since the others wait for them.
- */
-export function registerEarly(draft: Draft, workers: readonly BackgroundWorker[]): void {
-  for (const startTime of ['postmasterStart', 'afterEarly'] as const) {
-    for (const worker of workers) {
-      if (worker.startTime !== startTime || checkBackgroundWorker(worker) !== undefined) continue;
-      if (shortageFor(draft, worker, []) !== undefined) continue;
-      const { slot, generation } = moveIn(draft, worker, null, null, []);
-      if (startTime === 'postmasterStart') draft.early = [...draft.early, { slot, generation }];
-    }
-  }
-}
-
 /** Registers and replies; or says what there is too little of, and has changed nothing. */
 function admit(draft: Draft, asked: WaitingRegistration): Shortage | undefined {
   const { worker } = asked;
@@ -105,6 +90,10 @@ function admit(draft: Draft, asked: WaitingRegistration): Shortage | undefined {
   return undefined;
 }
 
+export function hasRoomFor(draft: Draft, worker: BackgroundWorker, replaced: readonly Tenant[]): boolean {
+  return shortageFor(draft, worker, replaced) === undefined;
+}
+
 /** What there is too little of. */
 type Shortage = 'slots' | 'ofItsClass' | 'unreserved';
 
@@ -128,7 +117,7 @@ function usedBy(draft: Draft, name: string, replaced: readonly Tenant[]): number
 }
 
 /** Takes the lowest free slot (R-REG-34), with a generation no handle has had. */
-function moveIn(
+export function moveIn(
   draft: Draft,
   worker: BackgroundWorker,
   registrant: ClientId | null,

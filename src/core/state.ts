@@ -39,6 +39,8 @@ export interface State {
   readonly successors: PersistentMap<string, WorkerKey>;
   /** Workers that must be up before those with startTime afterEarly are started. */
   readonly early: readonly WorkerKey[];
+  /** The workers that the settings list, as they were last read. */
+  readonly listed: readonly ListedWorker[];
   readonly lastWords: LastWords;
   readonly spares: Spares;
   readonly pass: Pass;
@@ -58,7 +60,12 @@ export const NEW_PASS: Pass = { starts: 0, endAt: Number.POSITIVE_INFINITY };
 export type Shutdown =
   | { readonly state: 'none' }
   /** Smart: everything goes on until the last client has left. */
-  | { readonly state: 'waitingForClients'; readonly graceMs: number | null }
+  | {
+      readonly state: 'waitingForClients';
+      readonly graceMs: number | null;
+      /** These wait for the end themselves. */
+      readonly uncounted: readonly ClientId[];
+    }
   /** No worker is started any more, and those that run are asked to stop. */
   | { readonly state: 'stopping'; readonly mode: ShutdownMode }
   | { readonly state: 'exited' };
@@ -81,6 +88,12 @@ export interface WaitingRegistration {
   readonly request: number;
   readonly key: string;
   readonly worker: BackgroundWorker;
+}
+
+export interface ListedWorker {
+  readonly worker: BackgroundWorker;
+  /** Null while there was no slot for it. */
+  readonly key: WorkerKey | null;
 }
 
 export interface Slot extends SlotSummary {
@@ -229,6 +242,7 @@ export function openDraft(state: State, at: number): Draft {
     waiting: state.waiting,
     successors: state.successors,
     early: state.early,
+    listed: state.listed,
     lastWords: state.lastWords,
     spares: state.spares,
     pass: state.pass,
@@ -253,6 +267,7 @@ export function sealDraft(draft: Draft): State {
     waiting: draft.waiting,
     successors: draft.successors,
     early: draft.early,
+    listed: draft.listed,
     lastWords: draft.lastWords,
     spares: draft.spares,
     pass: draft.pass,

@@ -24,9 +24,10 @@ import { checkTouched } from './invariants.js';
 import { NO_LAST_WORDS } from './lastWords.js';
 import { applyWorkerEvent } from './lifecycle.js';
 import type { Limits } from './limits.js';
+import { registerListed, reloadListed, serveListed } from './listedWorkers.js';
 import { clientBlocked, clientDrained } from './notification.js';
 import { PersistentMap } from './persistentMap.js';
-import { registerEarly, requestRegistration, serveWaiting, withdrawRegistration } from './registration.js';
+import { requestRegistration, serveWaiting, withdrawRegistration } from './registration.js';
 import { runDue } from './schedule.js';
 import { exitWhenEmpty } from './shutdown.js';
 import { SlotTree } from './slotTree.js';
@@ -53,6 +54,7 @@ export function initialState(epoch: string, limits: Limits): State {
     waiting: [],
     successors: PersistentMap.empty(),
     early: [],
+    listed: [],
     lastWords: NO_LAST_WORDS,
     spares: NO_SPARES,
     pass: NEW_PASS,
@@ -65,7 +67,10 @@ export function transition(state: State, event: Event): Transition {
   // What a client asked that is gone by now concerns nobody any more.
   if (!('client' in event) || event.type === 'clientConnected' || draft.clients.has(event.client))
     applyEvent(draft, event);
-  if (draft.usedByClass !== state.usedByClass || draft.limits !== state.limits) serveWaiting(draft);
+  if (draft.usedByClass !== state.usedByClass || draft.limits !== state.limits) {
+    serveListed(draft);
+    serveWaiting(draft);
+  }
   if (draft.shutdown.state !== 'exited') runDue(draft);
   keepSpares(draft);
   exitWhenEmpty(draft);
@@ -80,15 +85,17 @@ function applyEvent(draft: Draft, event: Event): void {
       // Who was told to shut down before it had begun does not begin.
       if (draft.shutdown.state !== 'none') return;
       if (event.spares) wantSpares(draft);
-      return registerEarly(draft, event.workers);
+      return registerListed(draft, event.workers);
     case 'clockAdvanced':
       draft.pass = NEW_PASS;
       return;
     case 'limitsReloaded':
       reloadSpares(draft, event.limits, event.spares);
       return forgetLastWords(draft);
+    case 'listReloaded':
+      return reloadListed(draft, event.workers);
     case 'shutdownRequested':
-      return requestShutdown(draft, event.mode, event.graceMs);
+      return requestShutdown(draft, event);
     case 'clientConnected':
       return clientConnected(draft, event.client, event.worker);
     case 'clientGone':

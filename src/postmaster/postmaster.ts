@@ -172,7 +172,7 @@ export class Postmaster {
   /** A mode can only be raised. `graceMs` bounds the time of every worker. */
   shutdown(mode: 'smart' | 'fast' | 'immediate', graceMs: number | null = null): void {
     this.#listener?.refuseNewcomers();
-    this.dispatch({ type: 'shutdownRequested', mode, graceMs });
+    this.dispatch({ type: 'shutdownRequested', mode, graceMs, uncounted: null });
   }
 
   /** Gives a fact to the core and performs what follows; from inside that, it is queued. */

@@ -11,7 +11,14 @@
  * older one is said with #: `entered 0:1#1`. After each line all invariants are checked. The verbs are in VERBS.
  */
 import type { AttemptKey, BackgroundWorker, Event, Limits, State, WorkerKey } from '../../src/core/index.js';
-import { checkState, completeBackgroundWorker, initialState, tenantOf, transition } from '../../src/core/index.js';
+import {
+  checkState,
+  completeBackgroundWorker,
+  initialState,
+  planReload,
+  tenantOf,
+  transition,
+} from '../../src/core/index.js';
 import { defaultLimits } from '../../src/core/limits.js';
 import type { Fact } from '../../src/postmaster/fact.js';
 import { printEffect, printState } from './print.js';
@@ -118,7 +125,7 @@ const VERBS: { readonly [verb: string]: Verb } = {
     return [];
   },
   begin: (world, args) =>
-    world.tell({ type: 'postmasterStarted', workers: world.early, spares: args.includes('spares') }),
+    world.tell({ type: 'postmasterStarted', workers: world.early.splice(0), spares: args.includes('spares') }),
   clock: (world) => world.tell({ type: 'clockAdvanced' }),
   reload: (world, args) =>
     world.tell({
@@ -126,11 +133,21 @@ const VERBS: { readonly [verb: string]: Verb } = {
       limits: { ...world.state.limits, ...fieldsFrom(args) } as Limits,
       spares: Number(fieldsFrom(args)['spareWorkers'] ?? 0) > 0,
     }),
-  shutdown: (world, [mode, graceMs]) =>
+  // What the settings list from now on: `early` lines, and then this.
+  relist: (world) => {
+    const workers = world.early.splice(0);
+    const plan = planReload(world.state, workers).map(({ name, change, ended }) =>
+      ended === null ? `${name}: ${change}` : `${name}: ${change}, it ended: ${ended}`,
+    );
+    return [...plan, ...world.tell({ type: 'listReloaded', workers })];
+  },
+  // shutdown <mode> [graceMs, or - ] [the client that waits for it]
+  shutdown: (world, [mode, graceMs = '-', client]) =>
     world.tell({
       type: 'shutdownRequested',
       mode: mode as 'fast',
-      graceMs: graceMs === undefined ? null : Number(graceMs),
+      graceMs: graceMs === '-' ? null : Number(graceMs),
+      uncounted: client === undefined ? null : Number(client),
     }),
   show: (world) => printState(world.state, world.now),
 

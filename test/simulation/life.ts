@@ -2,7 +2,7 @@
  * The lives of a postmaster, one after the other: each is a row of random steps, then calm, in which whatever is pending
  * must come to its end, then the end. The same seed gives the same lives.
  */
-import type { WorkerKey } from '../../src/core/index.js';
+import type { BackgroundWorker, WorkerKey } from '../../src/core/index.js';
 import { sparesActivity } from '../../src/core/index.js';
 import type { Fact } from '../../src/postmaster/fact.js';
 import { LONGEST_REST_MS, LONGEST_STOP_MS, randomLimits, randomWorker } from './definitions.js';
@@ -49,16 +49,26 @@ class Life {
 
   run(steps: number): void {
     const world = this.#world;
-    const early = Array.from({ length: this.#random.below(5) }, () => ({
+    world.tell({ type: 'postmasterStarted', workers: this.#list(), spares: this.#random.chance(0.5) });
+    while (world.steps < steps && !world.witness.hasExited) this.#step();
+    this.#comeToAnEnd();
+  }
+
+  #list(): BackgroundWorker[] {
+    return Array.from({ length: this.#random.below(5) }, () => ({
       ...randomWorker(this.#random),
+      name: `n${this.#random.below(6)}`,
       class: 'default',
       lifetime: 'postmaster' as const,
       // One that never comes to be ready would rightly keep all others waiting.
       maxRunMs: null,
     }));
-    world.tell({ type: 'postmasterStarted', workers: early, spares: this.#random.chance(0.5) });
-    while (world.steps < steps && !world.witness.hasExited) this.#step();
-    this.#comeToAnEnd();
+  }
+
+  /** Some of the list stays as it was, so that there is something to leave alone. */
+  #listAgain(): BackgroundWorker[] {
+    const kept = this.#world.state.listed.filter(() => this.#random.chance(0.6)).map(({ worker }) => worker);
+    return [...kept, ...(this.#random.chance(0.7) ? this.#list() : [])];
   }
 
   #step(): void {
@@ -74,10 +84,11 @@ class Life {
     if (dice < 0.72 && world.past.length > 0) return this.#tellOldNews();
     if (dice < 0.721)
       return world.tell({ type: 'limitsReloaded', limits: randomLimits(random), spares: random.chance(0.3) });
-    if (dice < 0.7215) {
+    if (dice < 0.7213) return world.tell({ type: 'listReloaded', workers: this.#listAgain() });
+    if (dice < 0.7218) {
       const mode = random.pick(['smart', 'smart', 'fast', 'immediate'] as const);
       const graceMs = random.pick([null, 0, 100, 10_000]);
-      return world.tell({ type: 'shutdownRequested', mode, graceMs });
+      return world.tell({ type: 'shutdownRequested', mode, graceMs, uncounted: null });
     }
     this.#clientDoes();
   }
@@ -165,7 +176,7 @@ class Life {
     for (const client of witness.clients.keys()) world.tell({ type: 'clientDrained', client });
     if (!witness.isStopping) this.#letAllRun();
     if (this.#random.chance(0.5)) this.#terminateAll();
-    if (!witness.hasExited) world.tell({ type: 'shutdownRequested', mode: 'fast', graceMs: null });
+    if (!witness.hasExited) world.tell({ type: 'shutdownRequested', mode: 'fast', graceMs: null, uncounted: null });
     this.#until(() => witness.hasExited, 'a shutdown comes to its end');
     world.check();
     const left = world.processes.length + world.starts.length + world.yard.spares.length;

@@ -19,6 +19,8 @@ export interface WorkerRecord {
   leaving: boolean;
   /** Of the same name, and to be gone before another one starts. */
   replaced: boolean;
+  /** By key. */
+  readonly successorOf: readonly string[];
   restartPromised: boolean;
   /** Its spare was lost before it took the job: the same attempt goes on with a new process. */
   awaitsProcess: boolean;
@@ -52,14 +54,26 @@ export class ProcessWatch {
   /** The worker and process whose exit is about to be told. */
   #dying: { readonly worker: BackgroundWorker; readonly process: ProcessRecord | null } | null = null;
 
-  moveIn(key: WorkerKey, worker: BackgroundWorker, client: ClientId | null, isEarly: boolean): void {
+  /** `successorOf`: these have to be gone before it starts. */
+  moveIn(
+    key: WorkerKey,
+    worker: BackgroundWorker,
+    client: ClientId | null,
+    isEarly: boolean,
+    successorOf: readonly WorkerRecord[],
+  ): void {
     const { slot, generation } = key;
+    for (const other of successorOf) {
+      this.leaves(other);
+      other.replaced = true;
+    }
     const flags = { underWay: false, leaving: false, replaced: false, restartPromised: false, awaitsProcess: false };
     const registrant = { client };
     this.live.set(formatKey(key), {
       key: { slot, generation },
       worker,
       registrant,
+      successorOf: successorOf.map((other) => formatKey(other.key)),
       attempts: 0,
       process: null,
       ...flags,
@@ -169,16 +183,13 @@ export class ProcessWatch {
     return true;
   }
 
-  #mayStart({ key, worker, attempts }: WorkerRecord): void {
+  #mayStart({ worker, attempts, successorOf }: WorkerRecord): void {
     expect(worker.startTime !== 'afterEarly' || this.#early.size === 0, 'the early workers are up before the others');
-    const { crashGroup, ifNameTaken, name } = worker;
+    const { crashGroup } = worker;
     const isDown = crashGroup === null || (this.#goingDown.get(crashGroup)?.size ?? 0) === 0;
     expect(isDown, 'a group is down before anybody of it starts');
-    if (ifNameTaken === null || attempts > 0) return;
-    for (const other of this.live.values()) {
-      const isGone = !other.replaced || other.worker.name !== name || other.key.slot === key.slot;
-      expect(isGone, 'who is replaced is gone before the new one starts');
-    }
+    if (attempts > 0) return;
+    for (const other of successorOf) expect(!this.live.has(other), 'who is replaced is gone before the new one starts');
   }
 
   askedToStop(effect: Extract<Effect, { type: 'askToStop' }>, at: number): void {

@@ -17,7 +17,7 @@ import type {
   WorkerKey,
   WorkerStatus,
 } from '../../src/core/index.js';
-import { formatKey, tenantOf, tenants } from '../../src/core/index.js';
+import { formatKey, tenantOf } from '../../src/core/index.js';
 import { ClientRecord } from './clientRecord.js';
 import type { WorkerRecord } from './processWatch.js';
 import { ProcessWatch } from './processWatch.js';
@@ -28,6 +28,8 @@ export class Witness {
   readonly clients = new Map<ClientId, ClientRecord>();
   /** Workers that ended, with the last word told of them. */
   readonly ended = new Map<string, WorkerStatus>();
+  /** Those of the list that got their slot in this very transition. */
+  readonly #placed = new Set<string>();
   readonly #byRegistrationKey = new Map<string, string>();
   #limits: Limits;
   #shutdown: 'none' | 'smart' | 'stopping' | 'exited' = 'none';
@@ -70,6 +72,7 @@ export class Witness {
     if (event.type === 'clockAdvanced') this.#startsInPass = 0;
     for (const effect of effects) this.#look(event, effect, state);
     this.#conclude(event, effects, state);
+    this.#placed.clear();
   }
 
   /** What the event itself changes, before the core's answer to it. */
@@ -95,6 +98,7 @@ export class Witness {
         this.#limits = event.limits;
         return;
       case 'requestWithdrawn':
+      case 'listReloaded':
         return;
       case 'watchAllEnded':
         return this.clients.get(event.client)?.unwatchAll();
@@ -225,32 +229,40 @@ export class Witness {
     expect(!this.live.has(name) && !this.ended.has(name), 'a new worker has a handle that nobody had');
     expect(!this.isStopping, 'nobody is registered in a shutdown');
     this.#byRegistrationKey.set(key, name);
-    if (worker.ifNameTaken !== null) this.#replaceAll(worker.name);
-    this.processes.moveIn(status, worker, client, false);
-    this.#checkLimits(worker);
+    // Who got a slot from the list in this very transition did so because one of those it replaces is gone.
+    const isHolder = (other: WorkerRecord): boolean =>
+      other.worker.name === worker.name && !this.#placed.has(formatKey(other.key));
+    const successorOf = worker.ifNameTaken === null ? [] : [...this.live.values()].filter(isHolder);
+    this.processes.moveIn(status, worker, client, false, successorOf);
+    this.checkLimits(worker, this.#placed);
   }
 
-  #replaceAll(name: string): void {
-    for (const other of this.live.values()) {
-      if (other.worker.name !== name) continue;
-      this.processes.leaves(other);
-      other.replaced = true;
+  /** Those that the settings list are registered without an answer. Gives those that got a slot. */
+  meetListed(before: State, state: State, isStart: boolean): readonly BackgroundWorker[] {
+    const kept = new Set(state.listed.flatMap(({ key }) => (key === null ? [] : [formatKey(key)])));
+    for (const { key } of before.listed) {
+      const left = key === null || kept.has(formatKey(key)) ? undefined : this.live.get(formatKey(key));
+      if (left !== undefined) this.processes.leaves(left);
     }
-  }
-
-  /** Those that the settings name are registered without an answer. */
-  meetEarly(state: State): void {
-    for (const tenant of tenants(state)) {
-      if (this.live.has(formatKey(tenant))) continue;
-      this.processes.moveIn(tenant, tenant.worker, null, tenant.worker.startTime === 'postmasterStart');
+    const placed: BackgroundWorker[] = [];
+    for (const { key, worker } of state.listed) {
+      if (key === null || this.live.has(formatKey(key)) || this.ended.has(formatKey(key))) continue;
+      const run = tenantOf(state, key)?.run;
+      const waitsFor = run?.state === 'waiting' && run.until.condition === 'replaced' ? run.until.workers : [];
+      const successorOf = waitsFor.map((other) => this.processes.find(other));
+      this.processes.moveIn(key, worker, null, isStart && worker.startTime === 'postmasterStart', successorOf);
+      this.#placed.add(formatKey(key));
+      placed.push(worker);
     }
+    return placed;
   }
 
-  #checkLimits(worker: BackgroundWorker): void {
+  /** `uncounted`: these may have come later. */
+  checkLimits(worker: BackgroundWorker, uncounted: ReadonlySet<string> = new Set()): void {
     const used = new Map<string, number>();
     let all = 0;
-    for (const { worker: other, replaced } of this.live.values()) {
-      if (replaced) continue;
+    for (const [key, { worker: other, replaced }] of this.live) {
+      if (replaced || uncounted.has(key)) continue;
       all += 1;
       used.set(other.class, (used.get(other.class) ?? 0) + 1);
     }

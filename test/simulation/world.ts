@@ -72,11 +72,14 @@ export class World {
   tell(fact: Fact): void {
     const event = { at: this.now, ...fact } as Event;
     if (this.events.push(event) > EVENTS_REMEMBERED) this.events.shift();
-    const { state, effects } = transition(this.state, event);
+    const before = this.state;
+    const { state, effects } = transition(before, event);
     this.state = state;
     this.steps += 1;
-    if (event.type === 'postmasterStarted') this.witness.meetEarly(state);
+    const isListed = state.listed !== before.listed;
+    const placed = isListed ? this.witness.meetListed(before, state, event.type === 'postmasterStarted') : [];
     this.witness.see(event, effects, state);
+    for (const worker of placed) this.witness.checkLimits(worker);
     for (const effect of effects) this.#perform(effect);
     const hasRoom = effects.some(({ type }) => type === 'workerEnded') || event.type === 'limitsReloaded';
     if (this.steps % CHECK_EVERY === 0) this.check();
