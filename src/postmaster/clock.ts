@@ -1,16 +1,29 @@
 /**
- * The postmaster's clock and its one timer. Monotonic: a step of the calendar moves no restart (R-PM-44 is a fault of
+ * The clock of a postmaster and its one timer. Monotonic: a step of the calendar moves no restart (R-PM-44 is a fault of
  * C's). The timer is armed after each event for the instant the core derives from its state, so it is never stale.
  */
 import type { LongTimer } from '../protocol/index.js';
 import { startLongTimer } from '../protocol/index.js';
 
 /** Milliseconds since this process began; never steps back. */
-export function monotonicNow(): number {
+function monotonicNow(): number {
   return performance.now();
 }
 
-export class Alarm {
+export interface Alarm {
+  /** Rings at this instant, and at none that was set before. What is due already rings when other events were served. */
+  set(at: number): void;
+  clear(): void;
+}
+
+export interface Clock {
+  now(): number;
+  alarm(ring: () => void): Alarm;
+}
+
+export const monotonicClock: Clock = { now: monotonicNow, alarm: (ring) => new TimerAlarm(ring) };
+
+class TimerAlarm implements Alarm {
   readonly #ring: () => void;
   #armedFor = Number.POSITIVE_INFINITY;
   #timer: LongTimer | undefined;
@@ -20,7 +33,6 @@ export class Alarm {
     this.#ring = ring;
   }
 
-  /** Rings at this instant, and at none that was set before. What is due already rings when other events were served. */
   set(at: number): void {
     if (at === this.#armedFor) return;
     this.clear();

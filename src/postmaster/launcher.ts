@@ -15,10 +15,11 @@ import type { Fact } from './fact.js';
 import type { Guardian } from './guardian.js';
 import type { Log } from './log.js';
 import type { Forwarding } from './output.js';
+import type { Processes } from './processes.js';
 import type { Settings } from './settings.js';
 import { Spares } from './spares.js';
 import type { ProcessPlace, WorkerListener } from './workerProcess.js';
-import { WorkerProcess } from './workerProcess.js';
+import { residentBytes, WorkerProcess } from './workerProcess.js';
 
 export interface LauncherOptions {
   readonly epoch: string;
@@ -38,7 +39,7 @@ export interface LauncherOptions {
 
 const MAIN_PATH = fileURLToPath(new URL('../worker/boot.cjs', import.meta.url));
 
-export class Launcher {
+export class Launcher implements Processes {
   readonly #options: LauncherOptions;
   readonly #place: ProcessPlace;
   readonly #spares: Spares;
@@ -138,6 +139,12 @@ export class Launcher {
 
   orderAll(message: OrderMessage): void {
     for (const running of this.#processes.values()) running.order(message);
+  }
+
+  measureMemory({ slot, generation, attempt }: AttemptKey, pid: number): void {
+    const rssBytes = residentBytes(pid);
+    if (rssBytes === undefined) return;
+    this.#options.dispatch({ type: 'memoryMeasured', slot, generation, attempt, rssBytes });
   }
 
   /** What was kept on disk for the runs of a worker that will never run again. */

@@ -30,7 +30,6 @@ export interface ListenerOptions {
   readonly epoch: string;
   readonly directory: string;
   readonly introduction: Introduction;
-  readonly events: ListenerEvents;
 }
 
 /** A socket that holds more than this is full, as far as notifications go. */
@@ -44,7 +43,7 @@ const MAX_STRANGERS = 128;
 
 export class Listener {
   readonly #options: ListenerOptions;
-  readonly #server: Server;
+  #server: Server | undefined;
   readonly #connections = new Map<ClientId, Connection>();
   readonly #outbox = new Outbox();
   #nextClient: ClientId = 1;
@@ -52,15 +51,23 @@ export class Listener {
   readonly #strangers = new Set<Connection>();
   #isOpenToNewcomers = true;
 
-  static async open(options: ListenerOptions): Promise<Listener> {
-    const listener = new Listener(options);
-    await listener.#listen();
-    return listener;
+  constructor(options: ListenerOptions) {
+    this.#options = options;
   }
 
-  private constructor(options: ListenerOptions) {
-    this.#options = options;
-    this.#server = createServer((socket) => this.#accept(socket));
+  /** From now on clients are let in. */
+  open(events: ListenerEvents): Promise<void> {
+    const server = createServer((socket) => this.#accept(socket, events));
+    this.#server = server;
+    return new Promise((resolve, reject) => {
+      server.once('error', reject);
+      server.listen({ path: this.#options.socketPath }, () => {
+        server.off('error', reject);
+        // EMFILE and the like: the one who came is refused by the system, and those who are here are not harmed.
+        server.on('error', () => {});
+        resolve();
+      });
+    });
   }
 
   get clients(): number {
@@ -105,7 +112,7 @@ export class Listener {
   async close(reason: GoodbyeReason, detail: GoodbyeDetail): Promise<void> {
     const connections = [...this.#connections.values()];
     for (const connection of connections) connection.sayGoodbye(reason, detail);
-    this.#server.close();
+    this.#server?.close();
     const farewell = startLongTimer(FAREWELL_MS, () => {
       for (const connection of connections) connection.leave();
     });
@@ -113,22 +120,10 @@ export class Listener {
     farewell.stop();
   }
 
-  #listen(): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#server.once('error', reject);
-      this.#server.listen({ path: this.#options.socketPath }, () => {
-        this.#server.off('error', reject);
-        // EMFILE and the like: the one who came is refused by the system, and those who are here are not harmed.
-        this.#server.on('error', () => {});
-        resolve();
-      });
-    });
-  }
-
-  #accept(socket: Socket): void {
+  #accept(socket: Socket, events: ListenerEvents): void {
     const id = this.#nextClient;
     this.#nextClient += 1;
-    const connection = new Connection(id, socket, this.#options, this.#outbox, {
+    const connection = new Connection(id, socket, this.#options, events, this.#outbox, {
       admits: (hello) => this.#isOpenToNewcomers || hello.worker !== null,
       isKnown: () => this.#strangers.delete(connection),
       forget: () => {
@@ -161,6 +156,7 @@ class Connection {
   readonly #id: ClientId;
   readonly #socket: Socket;
   readonly #options: ListenerOptions;
+  readonly #events: ListenerEvents;
   readonly #outbox: Outbox;
   readonly #door: Door;
   #pending: Buffer[] = [];
@@ -169,17 +165,25 @@ class Connection {
   #wasConnected = false;
   #isBlocked = false;
 
-  constructor(id: ClientId, socket: Socket, options: ListenerOptions, outbox: Outbox, door: Door) {
+  constructor(
+    id: ClientId,
+    socket: Socket,
+    options: ListenerOptions,
+    events: ListenerEvents,
+    outbox: Outbox,
+    door: Door,
+  ) {
     this.#id = id;
     this.#socket = socket;
     this.#options = options;
+    this.#events = events;
     this.#outbox = outbox;
     this.#door = door;
     this.emptied = new Promise((resolve) => {
       socket.once('close', () => {
         door.forget();
         resolve();
-        if (this.#wasConnected) options.events.gone(id);
+        if (this.#wasConnected) events.gone(id);
       });
     });
     // ECONNRESET, EPIPE: 'close' follows.
@@ -203,7 +207,7 @@ class Connection {
     this.#socket.uncork();
     if (this.#socket.writableLength > BLOCKED_BYTES && !this.#isBlocked) {
       this.#isBlocked = true;
-      this.#options.events.blocked(this.#id);
+      this.#events.blocked(this.#id);
     }
     if (this.#socket.writableLength > DEAF_BYTES) this.#socket.pause();
   }
@@ -241,7 +245,7 @@ class Connection {
         ...(detail === undefined ? {} : { detail }),
         ...(hint === undefined ? {} : { hint }),
       };
-      this.#options.events.expelled(this.#id, refusal);
+      this.#events.expelled(this.#id, refusal);
       this.sayGoodbye('protocolViolation', refusal);
     }
   }
@@ -249,15 +253,15 @@ class Connection {
   #understand(message: ClientMessage, attachments: readonly Uint8Array[]): void {
     if (message.type === 'hello') return this.#greet(message);
     if (this.#state === 'new') throw violation('the first message must be hello', `it was ${message.type}`);
-    this.#options.events.asked(this.#id, message, attachments);
+    this.#events.asked(this.#id, message, attachments);
   }
 
   #greet(hello: Hello): void {
     if (this.#state !== 'new') throw violation('hello was said before', 'a connection has one');
-    const { introduction, epoch, directory, events } = this.#options;
+    const { introduction, epoch, directory } = this.#options;
     const mismatch = whyNotServed(introduction, hello);
     if (mismatch !== undefined) {
-      events.expelled(this.#id, mismatch);
+      this.#events.expelled(this.#id, mismatch);
       return this.sayGoodbye('protocolMismatch', mismatch);
     }
     if (!this.#door.admits(hello)) return this.sayGoodbye('shuttingDown', SHUTTING_DOWN);
@@ -265,14 +269,14 @@ class Connection {
     this.#state = 'greeted';
     this.#wasConnected = true;
     this.write(encodeFrame({ type: 'welcome', epoch, directory, ...introduction }));
-    events.connected(this.#id, hello);
+    this.#events.connected(this.#id, hello);
   }
 
   #drained(): void {
     this.#socket.resume();
     if (!this.#isBlocked) return;
     this.#isBlocked = false;
-    if (this.#state !== 'leaving') this.#options.events.drained(this.#id);
+    if (this.#state !== 'leaving') this.#events.drained(this.#id);
   }
 
   #isLeaving(): boolean {
