@@ -13,11 +13,13 @@ export {
   Client,
   type ClientLatch,
   type CloseReason,
+  type Config,
+  type ConfigWorker,
   type ConnectOptions,
   connect,
+  defineConfig,
   type HandleStatus,
   type LaunchOptions,
-  type LimitSettings,
   type Logger,
   launch,
   type ModuleLocation,
@@ -25,9 +27,11 @@ export {
   type PostmasterDied,
   PostmasterDiedError,
   type PostmasterSettings,
+  type PostmasterStatus,
   type Progress,
   ProtocolMismatchError,
   type RegisterOptions,
+  type ReloadableSettings,
   type ResultOf,
   type RunOptions,
   register,
@@ -35,6 +39,7 @@ export {
   type ScriptOptions,
   type ScriptVerbs,
   type ShutdownAnswer,
+  type ShutdownOptions,
   type SignalOption,
   type Spares,
   type Started,
@@ -57,4 +62,12 @@ export {
   type WorkerStopReason,
 } from './client/index.js';
 export type { ErrorRecord, Phase, ShutdownMode, StartedFrom, StopKind } from './core/index.js';
-export type { ChannelEnding, LatchEvent, LatchWaitOptions, ReceiveOptions, WorkerValue } from './protocol/index.js';
+export type {
+  ChannelEnding,
+  LatchEvent,
+  LatchWaitOptions,
+  ReceiveOptions,
+  ReloadReport,
+  SettingChange,
+  WorkerValue,
+} from './protocol/index.js';

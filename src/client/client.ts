@@ -8,9 +8,9 @@
  * Only the face is here: verbs.ts registers, handle.ts is one worker, backend.ts the conversation.
  */
 import { assert, BgworkerError } from '../base/index.js';
-import type { ActivityRow, Limits, ShutdownMode, SparesActivity } from '../core/index.js';
+import type { ActivityRow, ShutdownMode, SparesActivity } from '../core/index.js';
 import { formatHandle, parseHandle } from '../core/index.js';
-import type { Reply, WorkerValue } from '../protocol/index.js';
+import type { PostmasterFacts, ReloadReport, Reply, WorkerValue } from '../protocol/index.js';
 import type { Backend } from './backend.js';
 import type { ConnectionEnd } from './connection.js';
 import { isKnownDead } from './deadPostmasters.js';
@@ -23,7 +23,7 @@ import type { AnyModule, ArgAndOptions, ScriptVerbs, WorkerModule } from './modu
 import { moduleVerbs, scriptVerbs } from './modules.js';
 import type { ModuleLocation, Target } from './registration.js';
 import { moduleUrl } from './registration.js';
-import type { LimitSettings } from './settings.js';
+import type { ReloadableSettings } from './settings.js';
 import { resolvePreload } from './settings.js';
 import type { LaunchOptions, RegisterOptions, RunOptions } from './verbs.js';
 import { launchWorker, registerWorker, runWorker, tryRegisterWorker } from './verbs.js';
@@ -47,6 +47,37 @@ function readSpares(reply: Reply): Spares {
   assert(reply.type === 'spares', 'the answer is the one to this question');
   const { spares, now } = reply;
   return { ...spares, retryAt: spares.retryAt === null ? null : calendarAt(now)(spares.retryAt) };
+}
+
+/** The postmaster itself, in `client.postmasterStatus()`. */
+export type PostmasterStatus = Omit<PostmasterFacts, 'package' | 'startedAt' | 'reloadedAt'> & {
+  /** Of the package it runs. */
+  readonly version: string;
+  readonly startedAt: Date;
+  /** When its configuration was last read again. */
+  readonly reloadedAt: Date | null;
+};
+
+export interface ShutdownOptions extends SignalOption {
+  /** `accepted`: the postmaster knows. `gone`: it has ended. */
+  readonly until?: 'accepted' | 'gone' | undefined;
+}
+
+function readReport(reply: Reply): ReloadReport {
+  assert(reply.type === 'reloaded', 'the answer is the one to this question');
+  return reply.report;
+}
+
+function readPostmasterStatus(reply: Reply): PostmasterStatus {
+  assert(reply.type === 'postmaster', 'the answer is the one to this question');
+  const toDate = calendarAt(reply.now);
+  const { package: version, startedAt, reloadedAt, ...facts } = reply.facts;
+  return {
+    version,
+    ...facts,
+    startedAt: toDate(startedAt),
+    reloadedAt: reloadedAt === null ? null : toDate(reloadedAt),
+  };
 }
 
 interface ActivityPage {
@@ -225,24 +256,41 @@ export class Client {
   }
 
   /**
-   * Shuts the postmaster down, for everybody. `'fast'` asks every worker to stop and `'immediate'` kills them; both
-   * resolve when the postmaster is gone. `'smart'` waits until every client has left, so it resolves as soon as that is
-   * accepted. Safe to repeat; a mode can only be raised. Default `'fast'`.
+   * Shuts the postmaster down, for everybody. `'fast'` asks every worker to stop and `'immediate'` kills them; `'smart'`
+   * waits until every client has left. Resolves when the postmaster is gone and its directory is free; with
+   * `until: 'accepted'`, which is the default for `'smart'`, as soon as it knows. Who waits for the end of a smart
+   * shutdown does not hold it up. Safe to repeat; a mode can only be raised. Default `'fast'`.
    */
-  async shutdown(mode: ShutdownMode = 'fast', { signal }: SignalOption = {}): Promise<void> {
+  async shutdown(
+    mode: ShutdownMode = 'fast',
+    { until = mode === 'smart' ? 'accepted' : 'gone', signal }: ShutdownOptions = {},
+  ): Promise<void> {
     try {
-      await this.#backend.ask({ type: 'shutdown', mode }, () => {}, { signal });
+      await this.#backend.ask({ type: 'shutdown', mode, waits: until === 'gone' }, () => {}, { signal });
     } catch (error) {
       if (!(error instanceof PostmasterDiedError)) throw error;
     }
-    if (mode !== 'smart') await this.waitForClose({ signal });
+    if (until === 'gone') await this.waitForClose({ signal });
   }
 
-  /** Changes limits of the running postmaster. Lowering one stops nobody. */
-  reload(limits: LimitSettings, { signal }: SignalOption = {}): Promise<void> {
-    // The postmaster reads the names of settings, of which its limits are one half.
-    const told = resolvePreload(limits) as Partial<Limits>;
-    return this.#backend.ask({ type: 'reload', limits: told }, () => {}, { signal });
+  /**
+   * Changes settings of the running postmaster, and tells every worker to reload. Lowering a limit stops nobody. Without
+   * settings, a postmaster that has a configuration file reads it again: what it says holds then, of every setting that a
+   * reload takes, and the workers that it lists are started, replaced and stopped accordingly.
+   *
+   * Tells what it changed. Throws `ERR_INVALID_SETTING` and, from a configuration, what is wrong with it
+   * (`ERR_INVALID_CONFIG`); then nothing has changed. Safe to repeat.
+   */
+  reload(settings?: ReloadableSettings, { signal }: SignalOption = {}): Promise<ReloadReport> {
+    const told = settings === undefined ? null : resolvePreload(settings);
+    return this.#backend.ask({ type: 'reload', settings: told as Record<string, unknown> | null }, readReport, {
+      signal,
+    });
+  }
+
+  /** What the postmaster says of itself: version, directory, files, how full it is, and every setting. */
+  postmasterStatus({ signal }: SignalOption = {}): Promise<PostmasterStatus> {
+    return this.#backend.ask({ type: 'postmaster' }, readPostmasterStatus, { signal });
   }
 
   /** Waits until the attachment is over, and says how. */

@@ -118,7 +118,7 @@ class Child {
   async shutDown(backend: Backend): Promise<void> {
     this.#process.ref();
     try {
-      await backend.ask({ type: 'shutdown', mode: 'fast' }, () => {});
+      await backend.ask({ type: 'shutdown', mode: 'fast', waits: true }, () => {});
     } catch {
       // It is gone, or does not talk to us any more. Then the end of its line says the same.
       this.#line.end();

@@ -4,7 +4,15 @@
  * `index.ts` of the package shows users what of this is theirs; the rest is for the worker runtime and the CLI.
  */
 export type { WorkerChannel } from './channel.js';
-export { type Activity, Client, type CloseReason, type Spares } from './client.js';
+export {
+  type Activity,
+  Client,
+  type CloseReason,
+  type PostmasterStatus,
+  type ShutdownOptions,
+  type Spares,
+} from './client.js';
+export { type Config, type ConfigWorker, defineConfig } from './config.js';
 export { type ConnectOptions, connect } from './connect.js';
 export { launch, register, run, tryRegister } from './defaultPostmaster.js';
 export { startPostmaster } from './embedded.js';
@@ -18,7 +26,7 @@ export {
 } from './errors.js';
 export { cleanExecArgv } from './execArgv.js';
 export { describeScene, type Explanation, explainStop } from './explain.js';
-export { findDirectory } from './findDirectory.js';
+export { directoryBeside, findDirectory, nearestConfig } from './findDirectory.js';
 export {
   BackgroundWorkerHandle,
   type PidAnswer,
@@ -35,9 +43,9 @@ export type { ModuleLocation, ScriptOptions, WorkerOptions } from './registratio
 export { type Runtime, runtime } from './runtime.js';
 export {
   defineEarlyWorker,
-  type LimitSettings,
   type Logger,
   type PostmasterSettings,
+  type ReloadableSettings,
   type WorkerSetting,
 } from './settings.js';
 export type { LaunchOptions, RegisterOptions, RunOptions, WithArgs } from './verbs.js';

@@ -9,8 +9,8 @@ import { MAX_ATTACHMENT_BYTES, serializeValue } from '../protocol/index.js';
 import type { ModuleLocation, ScriptOptions, Target, WorkerOptions } from './registration.js';
 import { defineRegistration, moduleUrl } from './registration.js';
 
-/** The numbers that may also be changed while it runs, by `client.reload()`. */
-export interface LimitSettings {
+/** Those that may also be changed while it runs, by `client.reload()`. */
+export interface ReloadableSettings {
   /** Slots. Default: twice the processors, at least 4. PostgreSQL: max_worker_processes. */
   readonly maxWorkerProcesses?: number | undefined;
   /** Slots of class `parallel`. Default: three quarters of all. PostgreSQL: max_parallel_workers. */
@@ -34,17 +34,17 @@ export interface LimitSettings {
   readonly spareIdleMs?: number | null | undefined;
   /** Modules that each spare imports when it boots. PostgreSQL: shared_preload_libraries. */
   readonly preload?: readonly ModuleLocation[] | undefined;
-  /** How long a worker may outlive its postmaster, in milliseconds. Default 1000. */
-  readonly postmasterDeathGraceMs?: number | undefined;
-}
-
-export interface PostmasterSettings extends LimitSettings {
-  /** Default: a private one, which is removed in the end. */
-  readonly directory?: string | null | undefined;
   /** What becomes of what workers print, where the worker does not say. Default `inherit`. */
   readonly output?: 'inherit' | 'raw' | 'log' | 'ignore' | undefined;
-  /** Default `warn`. */
+  /** Of the postmaster's own lines. Default `warn`. */
   readonly logLevel?: LogLevel | 'silent' | undefined;
+}
+
+export interface PostmasterSettings extends ReloadableSettings {
+  /** How long a worker may outlive its postmaster, in milliseconds. Default 1000. */
+  readonly postmasterDeathGraceMs?: number | undefined;
+  /** Default: a private one, which is removed in the end. */
+  readonly directory?: string | null | undefined;
   /** Shaped as pino's; default: JSON lines on stderr. */
   readonly logger?: Logger | undefined;
   /** The Node for the postmaster and its workers: a real one, where this program is bundled or packaged. Default: ours. */
@@ -67,7 +67,7 @@ export type WorkerSetting =
   | (ScriptOptions & { readonly script: ModuleLocation });
 
 /** Modules as URLs, since the postmaster cannot know what a path is relative to. */
-export function resolvePreload<S extends LimitSettings>(settings: S): S {
+export function resolvePreload<S extends ReloadableSettings>(settings: S): S {
   const { preload } = settings;
   return Array.isArray(preload) ? { ...settings, preload: preload.map((location) => moduleUrl(location)) } : settings;
 }

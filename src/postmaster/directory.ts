@@ -43,7 +43,7 @@ import type { Server } from 'node:net';
 import { connect, createServer } from 'node:net';
 import { dirname, join, resolve } from 'node:path';
 import { assert, BgworkerError } from '../base/index.js';
-import { SOCKET_NAME } from '../protocol/index.js';
+import { fitsSocket, MAX_SOCKET_PATH_BYTES, SOCKET_NAME } from '../protocol/index.js';
 import type { ClaimRecord, NewClaimRecord } from './claimRecord.js';
 import { debtsOf, isEpoch, pidFileName, readRecord, writeTemporary } from './claimRecord.js';
 
@@ -360,11 +360,10 @@ function checkSafe(directory: string, stats: Stats): void {
 
 function checkSocketPath(directory: string): void {
   if (process.platform === 'win32') return;
-  // sun_path has 108 bytes on Linux and 104 elsewhere, one of them for the end of the text.
-  const limitBytes = process.platform === 'linux' ? 107 : 103;
+  const limitBytes = MAX_SOCKET_PATH_BYTES;
   const path = join(directory, SOCKET_NAME);
   const sizeBytes = Buffer.byteLength(path);
-  if (sizeBytes <= limitBytes) return;
+  if (fitsSocket(directory)) return;
   throw new BgworkerError('ERR_SOCKET_PATH_TOO_LONG', "the directory's path is too long for a socket", {
     detail: `${path} has ${sizeBytes} bytes, the system allows ${limitBytes}`,
     hint: `choose a directory of at most ${limitBytes - Buffer.byteLength(SOCKET_NAME) - 1} bytes, such as one under /tmp`,

@@ -4,5 +4,7 @@
  */
 export { jsonLines, Log } from './log.js';
 export { Postmaster, type PostmasterOptions } from './postmaster.js';
-export { readSettings, type Settings, type SettingsInput } from './settings.js';
+export type { Configuration } from './reload.js';
+export { readSettings, type Settings, type SettingsInput, settingValues } from './settings.js';
+export { SETTING_NAMES, SETTINGS, type SettingName } from './settingsTable.js';
 export { listenToSignals } from './signals.js';

@@ -45,10 +45,12 @@ export class Launcher implements Processes {
   readonly #spares: Spares;
   /** By worker: one attempt at a time has a process. */
   readonly #processes = new Map<string, WorkerProcess>();
+  #output: Settings['output'];
 
   constructor(options: LauncherOptions) {
     this.#options = options;
     const { epoch, directory, settings, guardian, log, dispatch } = options;
+    this.#output = settings.output;
     this.#place = {
       epoch,
       directory,
@@ -62,6 +64,10 @@ export class Launcher implements Processes {
     for (const folder of ['args', 'reports']) {
       mkdirSync(join(options.directory, folder), { recursive: true, mode: 0o700 });
     }
+  }
+
+  adopt({ output }: Settings): void {
+    this.#output = output;
   }
 
   get running(): number {
@@ -248,9 +254,9 @@ export class Launcher implements Processes {
   }
 
   #forwarding(own: BackgroundWorker['output'], name: string): Forwarding {
-    const { settings, log, sinks } = this.#options;
+    const { log, sinks } = this.#options;
     const { stdout, stderr } = sinks;
-    const output = own ?? settings.output;
+    const output = own ?? this.#output;
     switch (output) {
       case 'ignore':
         return { output };

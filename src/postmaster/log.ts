@@ -23,11 +23,15 @@ const LEVELS: { readonly [level in LogLevel]: number } = {
 
 export class Log {
   readonly #write: WriteLine;
-  readonly #least: number;
+  #least: number;
 
   constructor(write: WriteLine, level: LogLevel | 'silent') {
     this.#write = write;
-    this.#least = level === 'silent' ? Number.POSITIVE_INFINITY : LEVELS[level];
+    this.#least = leastOf(level);
+  }
+
+  setLevel(level: LogLevel | 'silent'): void {
+    this.#least = leastOf(level);
   }
 
   /** What the postmaster itself has to say. */
@@ -39,6 +43,10 @@ export class Log {
   pass(level: LogLevel, message: string, fields: LogFields): void {
     if (this.#least !== Number.POSITIVE_INFINITY) this.#write(level, message, fields);
   }
+}
+
+function leastOf(level: LogLevel | 'silent'): number {
+  return level === 'silent' ? Number.POSITIVE_INFINITY : LEVELS[level];
 }
 
 export function jsonLines(sink: Writable): WriteLine {

@@ -11,6 +11,7 @@ import { randomBytes } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Writable } from 'node:stream';
+import type { ReloadReport } from '../protocol/index.js';
 import { introduce, perUserDirectory, SOCKET_NAME } from '../protocol/index.js';
 import { monotonicClock } from './clock.js';
 import type { DirectoryClaim } from './directory.js';
@@ -20,6 +21,7 @@ import { Launcher } from './launcher.js';
 import { clearClaimedDirectory, endStrays, sweepPrivateDirectories } from './leftovers.js';
 import { Listener } from './listener.js';
 import type { Log } from './log.js';
+import type { Configuration } from './reload.js';
 import { ServerLoop } from './serverLoop.js';
 import type { Settings } from './settings.js';
 
@@ -30,6 +32,10 @@ export interface PostmasterOptions {
   readonly applicationLifeLine?: number;
   /** Where the workers' output goes. Default: our own standard output and error. */
   readonly sinks?: { readonly stdout: Writable; readonly stderr: Writable };
+  /** Where the settings came from, if they can be read again. */
+  readonly configuration?: Configuration;
+  /** For those who ask where its lines are; whoever writes them there is the one who holds it. */
+  readonly logFile?: string;
 }
 
 export class Postmaster {
@@ -113,6 +119,9 @@ export class Postmaster {
     });
     this.#loop = new ServerLoop({
       epoch,
+      directory: this.directory,
+      configuration: options.configuration ?? null,
+      logFile: options.logFile ?? null,
       settings,
       log,
       clock: monotonicClock,
@@ -133,13 +142,19 @@ export class Postmaster {
     this.#loop.shutdown(mode, graceMs);
   }
 
+  /** As ServerLoop.reload. */
+  reload(): Promise<ReloadReport> {
+    return this.#loop.reload();
+  }
+
   async #exit(): Promise<void> {
-    await this.#listener.close('shutdown', { code: 'ERR_SHUTTING_DOWN', message: 'the postmaster has shut down' });
     // What workers started and what left their process groups ends with us, as it would by the guardian's hand.
     await endStrays(this.epoch);
     this.#guardian.end();
     this.#claim[Symbol.dispose]();
     if (this.#settings.directory === null) rmSync(this.directory, { recursive: true, force: true });
+    // Whoever is told can start the next one here: nothing of this one is left.
+    await this.#listener.close('shutdown', { code: 'ERR_SHUTTING_DOWN', message: 'the postmaster has shut down' });
     this.#log.say('info', 'postmaster stopped', { epoch: this.epoch });
     this.#resolveEnded();
   }

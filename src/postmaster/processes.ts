@@ -4,6 +4,7 @@
  */
 import type { AttemptKey, BackgroundWorker, StopOrder, WorkerKey } from '../core/index.js';
 import type { OrderMessage } from '../protocol/index.js';
+import type { Settings } from './settings.js';
 
 export interface Processes {
   start(key: AttemptKey, worker: BackgroundWorker): void;
@@ -16,6 +17,8 @@ export interface Processes {
   measureMemory(key: AttemptKey, pid: number): void;
   order(key: WorkerKey, message: OrderMessage, attachments?: readonly Uint8Array[]): void;
   orderAll(message: OrderMessage): void;
+  /** Settings were reloaded; those that concern processes hold for whatever is made from now on. */
+  adopt(settings: Settings): void;
   /** What was kept for the runs of a worker that will never run again. */
   forget(worker: BackgroundWorker): void;
 }

@@ -6,8 +6,8 @@
 import { unreachable } from '../base/index.js';
 import type { ActivityRow, Answer, State } from '../core/index.js';
 import { activityOf, sparesActivity } from '../core/index.js';
-import type { ClientMessage, GoodbyeDetail } from '../protocol/index.js';
-import { encodeFrame, encodeStatus } from '../protocol/index.js';
+import type { ClientMessage, GoodbyeDetail, PostmasterFacts } from '../protocol/index.js';
+import { encodeFrame, encodeStatus, introduce } from '../protocol/index.js';
 
 export function encodeAnswer(request: number, answer: Answer, now: number): Buffer {
   switch (answer.answer) {
@@ -37,6 +37,31 @@ export function encodeRefusal(request: number, { code, message, detail, hint }: 
 
 export function encodeSpares(state: State, request: number, now: number): Buffer {
   return encodeFrame({ type: 'spares', request, now, spares: sparesActivity(state, now) });
+}
+
+/** What is not the state's: who knows it hands it in. */
+type OwnFacts = Pick<PostmasterFacts, 'directory' | 'configFile' | 'logFile' | 'startedAt' | 'reloadedAt' | 'settings'>;
+
+export function encodePostmaster(state: State, request: number, now: number, own: OwnFacts): Buffer {
+  const { package: version, path, node, pid } = introduce();
+  const { limits, slots, usedByClass, waiting, clients, shutdown, epoch } = state;
+  const classes = Object.entries(limits.classes).map(
+    ([name, { max, reserved }]) => [name, { used: usedByClass.get(name) ?? 0, max, reserved }] as const,
+  );
+  const facts: PostmasterFacts = {
+    package: version,
+    path,
+    node,
+    pid,
+    epoch,
+    state: shutdown.state === 'none' ? 'running' : shutdown.state === 'waitingForClients' ? shutdown.state : 'stopping',
+    slots: { used: slots.used, max: limits.maxWorkerProcesses },
+    classes: Object.fromEntries(classes),
+    waiting: waiting.length,
+    clients: clients.size,
+    ...own,
+  };
+  return encodeFrame({ type: 'postmaster', request, now, facts });
 }
 
 /** So much goes into one answer, unless a single worker is more. */

@@ -10,10 +10,18 @@
  * Model: ServerLoop in postmaster.c, whose state lives in globals and whose decisions are all over it; here they are
  * in core/.
  */
-import { ourFault, unreachable } from '../base/index.js';
+import { BgworkerError, ourFault, unreachable } from '../base/index.js';
 import type { ClientId, Effect, Event, ShutdownMode, State } from '../core/index.js';
-import { checkState, initialState, nextWakeupAt, tenantOf, transition } from '../core/index.js';
-import type { ClientMessage, GoodbyeDetail, GoodbyeReason } from '../protocol/index.js';
+import {
+  checkState,
+  initialState,
+  isGoingDown,
+  nextWakeupAt,
+  planReload,
+  tenantOf,
+  transition,
+} from '../core/index.js';
+import type { ClientMessage, GoodbyeDetail, GoodbyeReason, ReloadReport } from '../protocol/index.js';
 import { decodeRegister, encodeFrame, encodeStatus } from '../protocol/index.js';
 import { Channels } from './channels.js';
 import type { Alarm, Clock } from './clock.js';
@@ -22,9 +30,11 @@ import type { ListenerEvents } from './listener.js';
 import type { Log } from './log.js';
 import { NotifyPids } from './notifyPid.js';
 import type { Processes } from './processes.js';
-import { encodeActivity, encodeAnswer, encodeRefusal, encodeSpares } from './replies.js';
+import type { Configuration } from './reload.js';
+import { Reload } from './reload.js';
+import { encodeActivity, encodeAnswer, encodePostmaster, encodeRefusal, encodeSpares } from './replies.js';
 import type { Settings } from './settings.js';
-import { reloadLimits } from './settings.js';
+import { settingValues } from './settings.js';
 import { reportStop } from './stopReport.js';
 
 /** The way to the clients: a listener, or a test's. */
@@ -40,6 +50,9 @@ export interface Door {
 
 export interface ServerLoopOptions {
   readonly epoch: string;
+  readonly directory: string;
+  readonly configuration: Configuration | null;
+  readonly logFile: string | null;
   readonly settings: Settings;
   readonly log: Log;
   readonly clock: Clock;
@@ -64,6 +77,8 @@ export class ServerLoop {
   readonly #notifyPids = new NotifyPids();
   readonly #alarm: Alarm;
   readonly #facts: Fact[] = [];
+  readonly #startedAt: number;
+  readonly #reload: Reload;
   #state: State;
   #isDispatching = false;
   #transitions = 0;
@@ -75,7 +90,20 @@ export class ServerLoop {
     this.#clock = clock;
     this.#door = door;
     this.#processes = processes;
+    this.#startedAt = clock.now();
     this.#state = initialState(epoch, settings.limits);
+    this.#reload = new Reload({
+      settings,
+      configuration: options.configuration,
+      isGoingDown: () => isGoingDown(this.#state),
+      adopt: (adopted) => this.#adopt(adopted),
+      relist: (workers) => {
+        const plan = planReload(this.#state, workers);
+        this.dispatch({ type: 'listReloaded', workers });
+        return plan;
+      },
+      now: clock.now,
+    });
     this.#alarm = clock.alarm(() => this.dispatch({ type: 'clockAdvanced' }));
     this.channels = new Channels({
       toWorker: (key, message, bytes) => processes.order(key, message, bytes === undefined ? [] : [bytes]),
@@ -98,7 +126,7 @@ export class ServerLoop {
 
   /** The first fact of a life. */
   begin(): void {
-    const { workers, sparesFromStart } = this.#options.settings;
+    const { workers, sparesFromStart } = this.#reload.settings;
     this.dispatch({ type: 'postmasterStarted', workers, spares: sparesFromStart });
   }
 
@@ -106,6 +134,11 @@ export class ServerLoop {
   shutdown(mode: ShutdownMode, graceMs: number | null = null, uncounted: ClientId | null = null): void {
     this.#door.refuseNewcomers();
     this.dispatch({ type: 'shutdownRequested', mode, graceMs, uncounted });
+  }
+
+  /** As Reload.readAgain. */
+  reload(): Promise<ReloadReport> {
+    return this.#reload.readAgain();
   }
 
   /** Gives a fact to the core and performs what follows; from inside that, it is queued. */
@@ -216,9 +249,11 @@ export class ServerLoop {
         return this.dispatch({ ...message, type: 'restartRequested', client });
       case 'shutdown':
         this.#door.send(client, encodeFrame({ type: 'done', request: message.request }));
-        return this.shutdown(message.mode);
+        return this.shutdown(message.mode, null, message.waits ? client : null);
       case 'reload':
-        return this.#reload(client, message.request, message.limits);
+        return this.#answerReload(client, message);
+      case 'postmaster':
+        return this.#door.send(client, this.#introduce(message.request));
       case 'channelOpen': {
         if (tenantOf(this.#state, message) === undefined) return this.#refuse(client, message.request, WORKER_ENDED);
         const refusal = this.channels.open(message, client);
@@ -237,19 +272,48 @@ export class ServerLoop {
     }
   }
 
-  #reload(client: ClientId, request: number, input: unknown): void {
+  #answerReload(client: ClientId, { request, settings }: Extract<ClientMessage, { type: 'reload' }>): void {
+    const answer = (report: ReloadReport): void => {
+      this.#door.send(client, encodeFrame({ type: 'reloaded', request, report }));
+    };
+    const refuse = (error: unknown): void => this.#refuse(client, request, refusalIn(error));
+    if (settings === null) return void this.reload().then(answer, refuse);
     try {
-      this.dispatch({ type: 'limitsReloaded', ...reloadLimits(this.#state.limits, input) });
+      answer(this.#reload.change(settings));
     } catch (error) {
-      return this.#refuse(client, request, error as GoodbyeDetail);
+      refuse(error);
     }
+  }
+
+  #adopt(settings: Settings): void {
+    this.#log.setLevel(settings.logLevel);
+    this.#processes.adopt(settings);
+    this.dispatch({ type: 'limitsReloaded', limits: settings.limits, spares: settings.sparesFromStart });
     this.#processes.orderAll({ type: 'reload' });
-    this.#door.send(client, encodeFrame({ type: 'done', request }));
+  }
+
+  #introduce(request: number): Buffer {
+    const { directory, configuration, logFile } = this.#options;
+    return encodePostmaster(this.#state, request, this.#clock.now(), {
+      directory,
+      configFile: configuration?.file ?? null,
+      logFile,
+      startedAt: this.#startedAt,
+      reloadedAt: this.#reload.lastAt,
+      settings: settingValues(this.#reload.settings),
+    });
   }
 
   #refuse(client: ClientId, request: number, refusal: GoodbyeDetail): void {
     this.#door.send(client, encodeRefusal(request, refusal));
   }
+}
+
+/** What was thrown may be anything: reading a configuration makes processes and files. */
+function refusalIn(error: unknown): GoodbyeDetail {
+  // Encoded, a field that is undefined is not there.
+  if (error instanceof BgworkerError) return error as GoodbyeDetail;
+  return { code: 'ERR_CANNOT_RELOAD', message: 'the reload failed', detail: String(error) };
 }
 
 const WORKER_ENDED: GoodbyeDetail = {

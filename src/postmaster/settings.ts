@@ -9,7 +9,10 @@ import { fileURLToPath } from 'node:url';
 import * as v from 'valibot';
 import { BgworkerError } from '../base/index.js';
 import type { BackgroundWorker, Limits } from '../core/index.js';
-import { checkBackgroundWorker, defaultLimits, MAX_INTERVAL_MS } from '../core/index.js';
+import { checkBackgroundWorker, defaultLimits } from '../core/index.js';
+import type { ReloadReport } from '../protocol/index.js';
+import type { SettingName } from './settingsTable.js';
+import { SETTING_NAMES, SETTINGS, settingRules } from './settingsTable.js';
 
 export interface Settings {
   /** Null: a private one, made for this postmaster and removed with it. */
@@ -32,74 +35,22 @@ export interface Settings {
   readonly workers: readonly BackgroundWorker[];
 }
 
-const count = (min: number, max: number) =>
-  v.pipe(
-    v.number(`a whole number from ${min} to ${max}`),
-    v.integer('a whole number'),
-    v.minValue(min, `at least ${min}`),
-    v.maxValue(max, `at most ${max}`),
-  );
-const milliseconds = v.pipe(
-  v.number('a number of milliseconds'),
-  v.minValue(0, 'at least 0'),
-  v.maxValue(MAX_INTERVAL_MS, `at most ${MAX_INTERVAL_MS}`),
-);
-
 /** The core has none by itself; this many are made behind the first start. */
 const DEFAULT_SPARES = 1;
 
-/** PostgreSQL's bound of max_worker_processes. */
-const MAX_SLOTS = 262_143;
-
-const limitFields = {
-  maxWorkerProcesses: v.optional(count(0, MAX_SLOTS)),
-  maxParallelWorkers: v.optional(count(0, MAX_SLOTS)),
-  classes: v.optional(
-    v.record(
-      v.pipe(v.string(), v.regex(/^[A-Za-z][\w-]{0,63}$/, 'a short word')),
-      v.strictObject({ max: v.optional(count(0, MAX_SLOTS)), reserved: v.optional(count(0, MAX_SLOTS)) }),
-    ),
-  ),
-  maxStartsPerPass: v.optional(count(1, 1_000)),
-  maxWaitingRegistrations: v.optional(count(0, 1_000_000)),
-  finalWordsKept: v.optional(count(0, 1_000_000)),
-  finalWordsKeptMs: v.optional(milliseconds),
-  resultBytesKept: v.optional(count(0, 16 * 1024 ** 3)),
-  spareWorkers: v.optional(count(0, 1_000)),
-  spareIdleMs: v.optional(v.nullable(milliseconds)),
-  preload: v.optional(
-    v.array(v.pipe(v.string('a file: URL'), v.startsWith('file:', 'a file: URL')), 'a list of file: URLs'),
-  ),
-  postmasterDeathGraceMs: v.optional(v.pipe(count(0, 600_000))),
-};
-
-const limitsSchema = v.strictObject(limitFields, describeUnknown);
-
 const settingsSchema = v.strictObject(
   {
-    ...limitFields,
-    directory: v.optional(v.nullable(v.pipe(v.string('a path'), v.minLength(1, 'a path')))),
-    output: v.optional(v.picklist(['inherit', 'raw', 'log', 'ignore'], 'one of inherit, raw, log, ignore')),
-    logLevel: v.optional(
-      v.picklist(
-        ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'],
-        'one of trace, debug, info, warn, error, fatal, silent',
-      ),
-    ),
+    ...settingRules,
     logToHost: v.optional(v.boolean('true or false')),
-    nodePath: v.optional(v.pipe(v.string('a path'), v.minLength(1, 'a path'))),
-    workerExecArgv: v.optional(v.array(v.string('a flag'), 'a list of flags')),
-    workerStdin: v.optional(v.picklist(['ignore', 'inherit'], 'one of ignore, inherit')),
     workers: v.optional(v.array(v.custom<BackgroundWorker>((value) => typeof value === 'object' && value !== null))),
   },
   describeUnknown,
 );
 
 export type SettingsInput = v.InferInput<typeof settingsSchema>;
-export type LimitsInput = v.InferInput<typeof limitsSchema>;
 
 export function readSettings(input: unknown): Settings {
-  const given = parse(settingsSchema, input);
+  const given = parse(input);
   const limits = limitsOf(given, null);
   const workers = given.workers ?? [];
   for (const worker of workers) {
@@ -127,17 +78,67 @@ export function readSettings(input: unknown): Settings {
   };
 }
 
-/** The limits after a reload: what is given replaces, what is not given stays. */
-export function reloadLimits(present: Limits, input: unknown): { readonly limits: Limits; readonly spares: boolean } {
-  const given = parse(limitsSchema, input);
-  return { limits: limitsOf(given, present), spares: asksForSpares(given) };
+/** The settings after the configuration was read again: of the others that hold until the end, the present ones. */
+export function adoptSettings(present: Settings, read: Settings): Settings {
+  const { postmasterDeathGraceMs } = present.limits;
+  const { output, logLevel, sparesFromStart, workers } = read;
+  const limits = { ...read.limits, postmasterDeathGraceMs };
+  return { ...present, limits, output, logLevel, sparesFromStart, workers };
 }
 
-function asksForSpares({ spareWorkers }: LimitsInput): boolean {
+/** The settings after a client's reload: what is given replaces, what is not given stays. */
+export function changeSettings(present: Settings, input: unknown): Settings {
+  const given = parse(input);
+  for (const name of Object.keys(given) as (keyof typeof given)[]) {
+    if (name in SETTINGS && SETTINGS[name as SettingName].reload) continue;
+    throw new BgworkerError('ERR_INVALID_SETTING', `setting ${name} cannot be changed while the postmaster runs`, {
+      detail: `it was given in a reload`,
+      hint: 'start the postmaster again with it',
+    });
+  }
+  return {
+    ...present,
+    limits: limitsOf(given, present.limits),
+    output: given.output ?? present.output,
+    logLevel: given.logLevel ?? present.logLevel,
+    sparesFromStart: asksForSpares(given),
+  };
+}
+
+/** What each setting is, as users know them. */
+export function settingValues({ limits, ...rest }: Settings): { readonly [Name in SettingName]: unknown } {
+  const { classes, spareIdleMs, ...numbers } = limits;
+  return {
+    ...numbers,
+    maxParallelWorkers: classes['parallel']?.max,
+    classes,
+    // JSON has no Infinity.
+    spareIdleMs: spareIdleMs === Number.POSITIVE_INFINITY ? null : spareIdleMs,
+    output: rest.output,
+    logLevel: rest.logLevel,
+    directory: rest.directory,
+    nodePath: rest.nodePath,
+    workerExecArgv: rest.workerExecArgv,
+    workerStdin: rest.workerStdin,
+  };
+}
+
+/** What a reload that read other settings than the present ones changes, and what it would but cannot. */
+export function compareSettings(present: Settings, read: Settings): Omit<ReloadReport, 'workers'> {
+  const [from, to] = [settingValues(present), settingValues(read)];
+  const differing = SETTING_NAMES.filter((name) => JSON.stringify(from[name]) !== JSON.stringify(to[name]));
+  const changes = differing.map((name) => ({ name, from: from[name], to: to[name] }));
+  return {
+    changed: changes.filter(({ name }) => SETTINGS[name].reload),
+    needRestart: changes.filter(({ name }) => !SETTINGS[name].reload),
+  };
+}
+
+function asksForSpares({ spareWorkers }: SettingsInput): boolean {
   return spareWorkers !== undefined && spareWorkers > 0;
 }
 
-function limitsOf(given: LimitsInput, present: Limits | null): Limits {
+function limitsOf(given: SettingsInput, present: Limits | null): Limits {
   const maxWorkerProcesses = given.maxWorkerProcesses ?? present?.maxWorkerProcesses ?? defaultSlots();
   const base = present ?? { ...defaultLimits(maxWorkerProcesses), spareWorkers: DEFAULT_SPARES };
   const limits: Limits = {
@@ -176,7 +177,7 @@ function checkPreload(preload: readonly string[]): void {
 }
 
 /** A quarter is kept from parallel workers unless somebody says otherwise. */
-function classesOf(given: LimitsInput, slots: number, present: Limits | null): Limits['classes'] {
+function classesOf(given: SettingsInput, slots: number, present: Limits | null): Limits['classes'] {
   const classes: Record<string, { max: number; reserved: number }> = {
     ...defaultLimits(slots).classes,
     ...present?.classes,
@@ -194,8 +195,8 @@ function defaultSlots(): number {
   return Math.max(4, 2 * availableParallelism());
 }
 
-function parse<S extends v.GenericSchema>(schema: S, input: unknown): v.InferOutput<S> {
-  const parsed = v.safeParse(schema, input);
+function parse(input: unknown): v.InferOutput<typeof settingsSchema> {
+  const parsed = v.safeParse(settingsSchema, input);
   if (parsed.success) return parsed.output;
   const [issue] = parsed.issues;
   const path = v.getDotPath(issue) ?? 'settings';
@@ -207,5 +208,10 @@ function settingsError(setting: string, detail: string, wanted: string): Bgworke
 }
 
 function describeUnknown(issue: v.StrictObjectIssue): string {
-  return issue.expected === 'never' ? 'there is no such setting' : 'an object of settings';
+  if (issue.expected !== 'never') return 'an object of settings';
+  const name = String(v.getDotPath(issue) ?? '')
+    .toLowerCase()
+    .replaceAll(/[_-]/g, '');
+  const likely = SETTING_NAMES.find((known) => known.toLowerCase() === name);
+  return likely === undefined ? 'there is no such setting' : `there is no such setting; did you mean ${likely}?`;
 }

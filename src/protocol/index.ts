@@ -40,14 +40,17 @@ export {
   type LogLevel,
   type Message,
   type OrderMessage,
+  type PostmasterFacts,
   type PostmasterMessage,
   PROTOCOL_VERSION,
+  type ReloadReport,
+  type SettingChange,
   type SpareRefusal,
   type WireSaying,
   type WireStatus,
   type WorkerMessage,
 } from './message.js';
-export { perUserDirectory, SOCKET_NAME } from './place.js';
+export { fitsSocket, MAX_SOCKET_PATH_BYTES, perUserDirectory, SOCKET_NAME } from './place.js';
 export { clip, type PlainBudget, toPlain } from './plain.js';
 export {
   MessageError,

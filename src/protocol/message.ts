@@ -10,7 +10,7 @@ import type {
   ActivityRow,
   BackgroundWorker,
   ErrorRecord,
-  Limits,
+  ListChange,
   Refusal,
   Saying,
   ShutdownMode,
@@ -76,8 +76,16 @@ export type ClientMessage =
   | { readonly type: 'spares'; readonly request: number }
   | ({ readonly type: 'terminate'; readonly request: number; readonly timeoutMs: number | null } & WorkerKey)
   | ({ readonly type: 'restart'; readonly request: number } & WorkerKey)
-  | { readonly type: 'shutdown'; readonly request: number; readonly mode: ShutdownMode }
-  | { readonly type: 'reload'; readonly request: number; readonly limits: Partial<Limits> }
+  /** `waits`: this client stays only to see the end, so a smart shutdown does not wait for it. */
+  | { readonly type: 'shutdown'; readonly request: number; readonly mode: ShutdownMode; readonly waits: boolean }
+  /** With settings: changes these. Null: reads the configuration again, where there is one. Answered by `reloaded`. */
+  | {
+      readonly type: 'reload';
+      readonly request: number;
+      readonly settings: { readonly [name: string]: unknown } | null;
+    }
+  /** Asks for the facts about the postmaster itself. */
+  | { readonly type: 'postmaster'; readonly request: number }
   /** Asks for this side of a worker's channel; the answer is `done`, or `refused` when somebody else has it. */
   | ({ readonly type: 'channelOpen'; readonly request: number } & WorkerKey)
   | (ChannelMessage & WorkerKey);
@@ -107,12 +115,57 @@ export type PostmasterMessage =
       readonly next: number | null;
     }
   | { readonly type: 'spares'; readonly request: number; readonly now: number; readonly spares: SparesActivity }
+  | { readonly type: 'postmaster'; readonly request: number; readonly now: number; readonly facts: PostmasterFacts }
+  | { readonly type: 'reloaded'; readonly request: number; readonly report: ReloadReport }
   | { readonly type: 'done'; readonly request: number }
   | { readonly type: 'notify'; readonly now: number; readonly status: WireStatus }
   | ({ readonly type: 'progress'; readonly done: number; readonly total: number | null } & WorkerKey)
   /** The run it spoke to is over; all that the worker sent has come before this. */
   | ({ readonly type: 'channelClosed' } & WorkerKey)
   | (ChannelMessage & WorkerKey);
+
+/** What a postmaster says of itself. Instants are on its monotonic clock. */
+export interface PostmasterFacts {
+  /** Version and place of the package it runs. */
+  readonly package: string;
+  readonly path: string;
+  readonly node: string;
+  readonly pid: number;
+  readonly epoch: string;
+  readonly directory: string;
+  readonly startedAt: number;
+  readonly state: 'running' | 'waitingForClients' | 'stopping';
+  readonly slots: { readonly used: number; readonly max: number };
+  readonly classes: {
+    readonly [name: string]: { readonly used: number; readonly max: number; readonly reserved: number };
+  };
+  /** Registrations that wait for a slot. */
+  readonly waiting: number;
+  /** Connections, the asker's own included. */
+  readonly clients: number;
+  /** Null where there is none. */
+  readonly configFile: string | null;
+  /** Where it writes its lines and what workers print; null: to its own standard output and error. */
+  readonly logFile: string | null;
+  /** Of the last reload of the configuration that was good. */
+  readonly reloadedAt: number | null;
+  /** Every setting, with the value that holds now. */
+  readonly settings: { readonly [name: string]: unknown };
+}
+
+/** What a reload changed. */
+export interface ReloadReport {
+  readonly changed: readonly SettingChange[];
+  /** Other than before, and not taken: they hold from the start of a postmaster to its end. */
+  readonly needRestart: readonly SettingChange[];
+  readonly workers: readonly ListChange[];
+}
+
+export interface SettingChange {
+  readonly name: string;
+  readonly from: unknown;
+  readonly to: unknown;
+}
 
 /** A status whose result, if it has bytes, travels as attachment 0. */
 export type WireStatus = Omit<WorkerStatus, 'result'> & {

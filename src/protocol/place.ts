@@ -9,6 +9,14 @@ import { isAbsolute, join } from 'node:path';
 /** In a postmaster's directory: alive is who accepts on it. */
 export const SOCKET_NAME = 'postmaster.sock';
 
+/** The longest name of a socket, in bytes: sun_path has 108 on Linux and 104 elsewhere, one of them for its end. */
+export const MAX_SOCKET_PATH_BYTES = process.platform === 'linux' ? 107 : 103;
+
+/** Whether a postmaster can have its socket in this directory. */
+export function fitsSocket(directory: string): boolean {
+  return Buffer.byteLength(join(directory, SOCKET_NAME)) <= MAX_SOCKET_PATH_BYTES;
+}
+
 /** `$XDG_RUNTIME_DIR/bgworker`, or `/tmp/bgworker-UID` where that is not set or not ours. */
 export function perUserDirectory(env: { readonly [name: string]: string | undefined }): string {
   const user = process.getuid?.();

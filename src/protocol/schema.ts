@@ -14,6 +14,7 @@
 import type { Frame } from './frame.js';
 import { FrameError } from './frame.js';
 import type { ClientMessage, EmbeddedMessage, OrderMessage, PostmasterMessage, WorkerMessage } from './message.js';
+import { factsRule, reportRule } from './postmasterSchema.js';
 import type { Rule } from './rule.js';
 import {
   anyRecord,
@@ -137,8 +138,9 @@ export const parseClientMessage = parser<ClientMessage>(
     spares: { request },
     terminate: { request, timeoutMs: orNull(number(0, Number.MAX_SAFE_INTEGER)), ...workerKey },
     restart: { request, ...workerKey },
-    shutdown: { request, mode: oneOf('smart', 'fast', 'immediate') },
-    reload: { request, limits: anyRecord },
+    shutdown: { request, mode: oneOf('smart', 'fast', 'immediate'), waits: boolean },
+    reload: { request, settings: orNull(anyRecord) },
+    postmaster: { request },
     channelOpen: { request, ...workerKey },
     channelData: { more: boolean, ...workerKey },
     channelCredit: { bytes: bytesCount, ...workerKey },
@@ -158,6 +160,8 @@ export const parsePostmasterMessage = parser<PostmasterMessage>(
     status: { request, now: instant, status: statusRule },
     activity: { request, now: instant, epoch: text(32), pid, rows: list(activityRule, MAX_ROWS), next: orNull(slot) },
     spares: { request, now: instant, spares: sparesRule },
+    postmaster: { request, now: instant, facts: factsRule },
+    reloaded: { request, report: reportRule },
     done: { request },
     notify: { now: instant, status: statusRule },
     progress: { ...progress, ...workerKey },

@@ -160,13 +160,14 @@ test('a shutdown resolves when the postmaster is gone', async () => {
   await client.shutdown('immediate');
 });
 
-test('a reload carries the limits', async () => {
+test('a reload carries the settings, and tells what it changed', async () => {
   const client = await bench().attach();
   const reloading = client.reload({ maxWorkerProcesses: 3 });
   const { connection, message } = await bench().postmaster.next('reload');
-  assert.deepEqual(message.limits, { maxWorkerProcesses: 3 });
-  connection.send({ type: 'done', request: message.request });
-  await reloading;
+  assert.deepEqual(message.settings, { maxWorkerProcesses: 3 });
+  const report = { changed: [{ name: 'maxWorkerProcesses', from: 8, to: 3 }], needRestart: [], workers: [] };
+  connection.send({ type: 'reloaded', request: message.request, report });
+  assert.deepEqual(await reloading, report);
 });
 
 test('starts, readiness and ends are published on diagnostics channels', async () => {

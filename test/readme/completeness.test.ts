@@ -10,7 +10,7 @@ import ts from 'typescript';
 import * as exitCodes from '../../src/cli/exitCodes.js';
 import { makeProgram } from '../../src/cli/program.js';
 import { completeBackgroundWorker } from '../../src/core/index.js';
-import { readSettings } from '../../src/postmaster/index.js';
+import { readSettings, SETTING_NAMES, SETTINGS, settingValues } from '../../src/postmaster/index.js';
 import { firstCells, headingWords, readPage, root, rowsOf } from './pages.js';
 
 test('docs/reasons.md explains every kind of stop', () => {
@@ -35,20 +35,23 @@ test('docs/registration.md lists every field of a background worker, with its de
   }
 });
 
-test('docs/postmaster.md lists every setting, with its default', () => {
-  const tree = parse('src/postmaster/settings.ts');
-  const fields = [...fieldsOf(tree, 'limitFields'), ...fieldsOf(tree, 'settingsSchema')];
-  const rows = rowsOf(readPage('docs/postmaster.md'), '## Settings');
-  // A host gives a logger; over the wire that is a yes or no.
+test('docs/settings.md has every setting in one table: default, unit, range, and whether a reload takes it', () => {
+  const rows = rowsOf(readPage('docs/settings.md'), '## The table');
   assertSame(
-    rows.map(([field = '']) => unquoted(field)),
-    fields.map((field) => (field === 'logToHost' ? 'logger' : field)),
+    rows.map(([setting = '']) => unquoted(setting)),
+    SETTING_NAMES,
   );
-  const { limits, ...rest } = readSettings({});
-  const values: Record<string, unknown> = { ...rest, ...limits };
-  for (const [field = '', , shown = ''] of rows) {
-    if (!/^`[^`]*`$/.test(shown)) continue;
-    assert.equal(unquoted(shown), inspect(values[unquoted(field)]), `default of ${field}`);
+  const values = settingValues(readSettings({}));
+  for (const [setting = '', shown = '', unit, range, reload] of rows) {
+    const name = unquoted(setting) as keyof typeof SETTINGS;
+    assert.deepEqual(
+      { unit, range, reload },
+      { unit: SETTINGS[name].unit, range: SETTINGS[name].range, reload: SETTINGS[name].reload ? 'yes' : 'no' },
+      name,
+    );
+    // In words where the default depends on something else.
+    const [, literal] = /^`([^`]*)`/.exec(shown) ?? [];
+    if (literal !== undefined && name !== 'classes') assert.equal(literal, inspect(values[name]), `default of ${name}`);
   }
 });
 
@@ -142,17 +145,4 @@ function membersOf(path: string, name: string): string[] {
   for (const member of node.members)
     if (member.name !== undefined && ts.isIdentifier(member.name)) names.push(member.name.text);
   return [...new Set(names)];
-}
-
-/** The fields of the first object that a variable's value is made of, spreads left out. */
-function fieldsOf(tree: ts.SourceFile, name: string): string[] {
-  const found: ts.ObjectLiteralExpression[] = [];
-  const visit = (node: ts.Node): void => {
-    if (ts.isObjectLiteralExpression(node)) found.push(node);
-    else ts.forEachChild(node, visit);
-  };
-  visit(declaration(tree.fileName, name, tree));
-  return (found[0]?.properties ?? []).flatMap((property) =>
-    ts.isPropertyAssignment(property) ? [property.name.getText()] : [],
-  );
 }

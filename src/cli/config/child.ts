@@ -1,0 +1,32 @@
+/**
+ * A configuration is code, so a process of its own evaluates it: what it imports, leaves open or breaks is gone with
+ * that process. It is given the file's path, and tells on descriptor 3 the settings as plain data, or what is wrong with
+ * them. What the file throws is not caught: Node prints it with the place, and that is what the user is shown.
+ */
+import { writeSync } from 'node:fs';
+import { BgworkerError } from '../../base/index.js';
+import { encodeFrame, encodeSettings, toErrorRecord } from '../../protocol/index.js';
+import { loadConfig } from './loadConfig.js';
+import { readConfig } from './readConfig.js';
+
+const ANSWER_DESCRIPTOR = 3;
+
+const file = process.argv[2] ?? '';
+try {
+  write(encodeSettings({ ...(await readConfig(await loadConfig(file), file)) }));
+} catch (error) {
+  if (!(error instanceof BgworkerError)) throw error;
+  const { detail, hint } = error;
+  const told = {
+    ...toErrorRecord(error),
+    ...(detail !== undefined && { detail }),
+    ...(hint !== undefined && { hint }),
+  };
+  write(encodeFrame({ type: 'failed', error: told }));
+}
+// Whatever the file has left open.
+process.exit(0);
+
+function write(bytes: Buffer): void {
+  for (let sent = 0; sent < bytes.length; ) sent += writeSync(ANSWER_DESCRIPTOR, bytes, sent);
+}
