@@ -11,7 +11,10 @@ import { defineRegistration, moduleUrl } from './registration.js';
 
 /** Those that may also be changed while it runs, by `client.reload()`. */
 export interface ReloadableSettings {
-  /** Slots. Default: twice the processors, at least 4. PostgreSQL: max_worker_processes. */
+  /**
+   * Slots. Default: twice the processors (as a container's limit has them), at least 4, but one for each 64 MiB of a
+   * container's memory at most. PostgreSQL: max_worker_processes.
+   */
   readonly maxWorkerProcesses?: number | undefined;
   /** Slots of class `parallel`. Default: three quarters of all. PostgreSQL: max_parallel_workers. */
   readonly maxParallelWorkers?: number | undefined;

@@ -8,3 +8,4 @@ export type { Configuration } from './reload.js';
 export { readSettings, type Settings, type SettingsInput, settingValues } from './settings.js';
 export { SETTING_NAMES, SETTINGS, type SettingName } from './settingsTable.js';
 export { listenToSignals } from './signals.js';
+export { ServiceNotifier } from './systemd.js';

@@ -4,7 +4,6 @@
  * wrong is refused with the setting's name and what it wants.
  */
 import { existsSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import * as v from 'valibot';
 import { BgworkerError } from '../base/index.js';
@@ -13,6 +12,7 @@ import { checkBackgroundWorker, defaultLimits } from '../core/index.js';
 import type { ReloadReport } from '../protocol/index.js';
 import type { SettingName } from './settingsTable.js';
 import { SETTING_NAMES, SETTINGS, settingRules } from './settingsTable.js';
+import { defaultSlots } from './slotDefaults.js';
 
 export interface Settings {
   /** Null: a private one, made for this postmaster and removed with it. */
@@ -139,7 +139,7 @@ function asksForSpares({ spareWorkers }: SettingsInput): boolean {
 }
 
 function limitsOf(given: SettingsInput, present: Limits | null): Limits {
-  const maxWorkerProcesses = given.maxWorkerProcesses ?? present?.maxWorkerProcesses ?? defaultSlots();
+  const maxWorkerProcesses = given.maxWorkerProcesses ?? present?.maxWorkerProcesses ?? defaultSlots('embedded');
   const base = present ?? { ...defaultLimits(maxWorkerProcesses), spareWorkers: DEFAULT_SPARES };
   const limits: Limits = {
     maxWorkerProcesses,
@@ -189,10 +189,6 @@ function classesOf(given: SettingsInput, slots: number, present: Limits | null):
     classes['parallel'] = { reserved: classes['parallel']?.reserved ?? 0, max: given.maxParallelWorkers };
   }
   return classes;
-}
-
-function defaultSlots(): number {
-  return Math.max(4, 2 * availableParallelism());
 }
 
 function parse(input: unknown): v.InferOutput<typeof settingsSchema> {

@@ -40,7 +40,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
 const packageOwners: Readonly<Record<string, readonly string[]>> = {
   commander: ['src/cli/'],
   valibot: ['src/postmaster/'],
-  koffi: ['src/shm/mapping.ts', 'src/shm/doorbell.ts', 'src/postmaster/systemd.ts'],
+  koffi: ['src/shm/mapping.ts', 'src/shm/doorbell.ts', 'src/postmaster/datagramSocket.ts'],
 };
 
 export function layerProblems(sources: readonly Source[]): Problem[] {
