@@ -5,13 +5,20 @@
 import { Command } from 'commander';
 import { PACKAGE_VERSION } from '../protocol/index.js';
 import { psCommand } from './commands/ps.js';
+import { reloadCommand } from './commands/reload.js';
 import { runCommand } from './commands/run.js';
+import { startCommand } from './commands/start.js';
+import { statusCommand } from './commands/status.js';
+import { stopCommand } from './commands/stop.js';
+
+/** In the order in which help lists them. */
+const COMMANDS = [runCommand, startCommand, stopCommand, reloadCommand, statusCommand, psCommand];
 
 export function makeProgram(): Command {
   const program = new Command('bgworker')
     .description('Background workers: start one and know whether it was started, and why it stopped.')
     .version(PACKAGE_VERSION);
-  for (const make of [runCommand, psCommand]) program.addCommand(make());
+  for (const make of COMMANDS) program.addCommand(make());
   for (const command of [program, ...program.commands]) {
     command.showHelpAfterError('(bgworker --help tells more)').exitOverride();
   }

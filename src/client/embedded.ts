@@ -152,7 +152,7 @@ class Child {
  *   starts a worker a tenth sooner, for a megabyte.
  * - It need not tidy up while it is idle: on Node 24 and later that wakes it every eight seconds.
  */
-const POSTMASTER_FLAGS = ['--max-semi-space-size=2', '--always-sparkplug', '--no-memory-reducer'];
+export const POSTMASTER_FLAGS = ['--max-semi-space-size=2', '--always-sparkplug', '--no-memory-reducer'];
 
 function spawnPostmaster({ nodePath, workerStdin }: PostmasterSettings): ChildProcess {
   const options = process.env['NODE_OPTIONS'];

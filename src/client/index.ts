@@ -15,7 +15,7 @@ export {
 export { type Config, type ConfigWorker, defineConfig } from './config.js';
 export { type ConnectOptions, connect } from './connect.js';
 export { launch, register, run, tryRegister } from './defaultPostmaster.js';
-export { startPostmaster } from './embedded.js';
+export { POSTMASTER_FLAGS, startPostmaster } from './embedded.js';
 export {
   PostmasterDiedError,
   ProtocolMismatchError,
@@ -24,7 +24,7 @@ export {
   type WorkerReference,
   WorkerStartError,
 } from './errors.js';
-export { cleanExecArgv } from './execArgv.js';
+export { cleanExecArgv, cleanNodeOptions } from './execArgv.js';
 export { describeScene, type Explanation, explainStop } from './explain.js';
 export { directoryBeside, findDirectory, nearestConfig } from './findDirectory.js';
 export {

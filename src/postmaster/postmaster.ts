@@ -36,6 +36,8 @@ export interface PostmasterOptions {
   readonly configuration?: Configuration;
   /** For those who ask where its lines are; whoever writes them there is the one who holds it. */
   readonly logFile?: string;
+  /** The shutdown has begun: no worker is started any more. */
+  readonly onStopping?: () => void;
 }
 
 export class Postmaster {
@@ -122,6 +124,7 @@ export class Postmaster {
       directory: this.directory,
       configuration: options.configuration ?? null,
       logFile: options.logFile ?? null,
+      stopping: options.onStopping ?? (() => {}),
       settings,
       log,
       clock: monotonicClock,

@@ -58,6 +58,8 @@ export interface ServerLoopOptions {
   readonly clock: Clock;
   readonly door: Door;
   readonly processes: Processes;
+  /** No worker is started any more. */
+  readonly stopping: () => void;
   /** The core has nothing left to do: the end of everything. */
   readonly exit: () => void;
 }
@@ -165,7 +167,9 @@ export class ServerLoop {
 
   #apply(fact: Fact): void {
     const { state, effects } = transition(this.#state, { at: this.#clock.now(), ...fact } as Event);
+    const wasGoingDown = isGoingDown(this.#state);
     this.#state = state;
+    if (!wasGoingDown && isGoingDown(state)) this.#options.stopping();
     this.#transitions += 1;
     if (this.#transitions % CHECK_EVERY === 0) checkState(state);
     for (const effect of effects) this.#perform(effect);

@@ -111,7 +111,10 @@ export function settingValues({ limits, ...rest }: Settings): { readonly [Name i
   return {
     ...numbers,
     maxParallelWorkers: classes['parallel']?.max,
-    classes,
+    // What maxParallelWorkers says is said once.
+    classes: Object.fromEntries(
+      Object.entries(classes).filter(([name, { reserved }]) => name !== 'parallel' || reserved > 0),
+    ),
     // JSON has no Infinity.
     spareIdleMs: spareIdleMs === Number.POSITIVE_INFINITY ? null : spareIdleMs,
     output: rest.output,

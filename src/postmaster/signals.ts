@@ -6,12 +6,12 @@
 import type { Postmaster } from './postmaster.js';
 
 /** Gives a function that stops listening. */
-export function listenToSignals(postmaster: Postmaster): () => void {
+export function listenToSignals(postmaster: Postmaster, reload: () => void = () => {}): () => void {
   const handlers: readonly (readonly [NodeJS.Signals, () => void])[] = [
     ['SIGTERM', () => postmaster.shutdown('fast')],
     ['SIGINT', () => postmaster.shutdown('fast')],
     ['SIGQUIT', () => postmaster.shutdown('immediate')],
-    ['SIGHUP', () => {}],
+    ['SIGHUP', reload],
   ];
   for (const [signal, handler] of handlers) process.on(signal, handler);
   return () => {

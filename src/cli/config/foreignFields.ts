@@ -1,4 +1,7 @@
-/** What other process managers call it, for those who bring their file along: the name here, or what to do instead. */
+/**
+ * What other process managers call it, for those who bring their file along: the name here, or what to do instead. No
+ * field of ours has one of these names.
+ */
 const FOREIGN: { readonly [field: string]: string } = {
   autorestart: "restart: 'always', 'onFailure' or 'never'",
   cron_restart: 'ctx.every(ms) in the worker, or a timer of the system that calls bgworker restart',

@@ -1,4 +1,7 @@
-/** Gives what a configuration file exports by default; a function is called, and may take its time. */
+/**
+ * Gives what a configuration file exports by default; a function is called, and may take its time. What the file throws
+ * passes through, so that Node prints it with its place.
+ */
 import { readFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import { BgworkerError } from '../../base/index.js';

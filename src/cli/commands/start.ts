@@ -1,0 +1,107 @@
+/**
+ * `bgworker start`: a postmaster that stays. It is made in the background and the command ends when it accepts; with
+ * `--foreground` the command itself is the postmaster, as service managers and containers want it. Where one is running
+ * already there is nothing to do, and the command says so and ends well: a script may say it twice.
+ */
+import { resolve } from 'node:path';
+import { Command } from 'commander';
+import { BgworkerError } from '../../base/index.js';
+import { connect, findDirectory } from '../../client/index.js';
+import { directoryOption, jsonOption } from '../attached.js';
+import { directoryOf, findConfigFile } from '../config/configFile.js';
+import { readOverrides } from '../config/overrides.js';
+
+interface StartOptions {
+  readonly foreground?: boolean;
+  readonly config?: string;
+  readonly directory?: string;
+  readonly setting?: readonly string[];
+  readonly json?: boolean;
+}
+
+export function startCommand(): Command {
+  return new Command('start')
+    .description('start a postmaster that stays, with the workers of its bgworker.config.*')
+    .argument('[module]')
+    .option('--foreground', 'be the postmaster, instead of starting one in the background')
+    .option('--config <file>', 'its configuration; default: the nearest bgworker.config.*')
+    .option('-c, --setting <name=value...>', 'a setting, which outweighs the configuration')
+    .addOption(directoryOption())
+    .addOption(jsonOption())
+    .usage('[options]')
+    .action(start);
+}
+
+async function start(module: string | undefined, options: StartOptions): Promise<void> {
+  if (module !== undefined) {
+    throw new BgworkerError('ERR_USAGE', 'start takes no module', {
+      detail: module,
+      hint: `to start a worker: bgworker launch ${module}; to run one here: bgworker run ${module}`,
+    });
+  }
+  const place = findPlace(options);
+  const overrides = readOverrides(options.setting ?? []);
+  const running = await runningIn(place.directory);
+  if (running !== undefined) return say(options, { ...running, alreadyRunning: true });
+  if (options.foreground === true) return serve(options, { ...place, overrides });
+  const { launchDaemon } = await import('../daemon/launchDaemon.js');
+  say(options, { ...(await launchDaemon({ ...place, overrides })), alreadyRunning: false });
+}
+
+/** Where it will live, and by which configuration. One that is named has its place beside it. */
+function findPlace({ config, directory }: StartOptions): { directory: string; configFile: string | null } {
+  const configFile = findConfigFile(config);
+  if (directory !== undefined) return { directory: resolve(directory), configFile: configFile ?? null };
+  const isElsewhere = config !== undefined && (process.env['BGWORKER_DIR'] ?? '') === '';
+  if (configFile !== undefined && isElsewhere) return { directory: directoryOf(configFile), configFile };
+  return { directory: findDirectory(), configFile: configFile ?? null };
+}
+
+interface Running {
+  readonly pid: number;
+  readonly epoch: string;
+  readonly directory: string;
+}
+
+async function runningIn(directory: string): Promise<Running | undefined> {
+  try {
+    const client = await connect({ directory });
+    await client.close();
+    return { pid: client.postmasterPid, epoch: client.epoch, directory: client.directory };
+  } catch (error) {
+    if (error instanceof BgworkerError && error.code === 'ERR_NO_POSTMASTER') return undefined;
+    throw error;
+  }
+}
+
+async function serve(
+  options: StartOptions,
+  place: { directory: string; configFile: string | null; overrides: { readonly [setting: string]: unknown } },
+): Promise<void> {
+  const { startDaemon } = await import('../daemon/daemon.js');
+  process.title = 'bgworker: postmaster';
+  // A reader of our output that is gone must not end us.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
+  const { postmaster, ended } = await startDaemon({ ...place, log: null });
+  if (options.json === true) {
+    const { directory, epoch } = postmaster;
+    say(options, { pid: process.pid, epoch, directory, alreadyRunning: false });
+  }
+  await ended;
+}
+
+function say(
+  { json }: StartOptions,
+  started: Running & { readonly alreadyRunning: boolean; readonly logFile?: string },
+): void {
+  if (json === true) {
+    process.stdout.write(`${JSON.stringify(started)}\n`);
+    return;
+  }
+  const { pid, directory, alreadyRunning, logFile } = started;
+  const what = alreadyRunning ? 'is already running' : 'started';
+  const lines = [`postmaster ${what}: process ${pid}, in ${directory}`];
+  if (logFile !== undefined) lines.push(`log: ${logFile}`);
+  if (directory !== findDirectory()) lines.push(`other commands find it by --directory ${directory}, or BGWORKER_DIR`);
+  process.stdout.write(`${lines.join('\n')}\n`);
+}
