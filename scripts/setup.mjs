@@ -42,9 +42,12 @@ export function install(folder) {
   writeFileSync(stamp, wanted);
 }
 
+/** What join-boot-files.mjs writes. */
+const JOINED = ['worker/boot', 'postmaster/boot', 'postmaster/daemon'].map((name) => `dist/src/${name}.cjs`);
+
 function build() {
   const sources = [...filesBelow('src'), ...filesBelow('test')];
-  const outputs = new Set([...sources.flatMap(outputsOf), 'dist/src/worker/boot.cjs', 'dist/src/postmaster/boot.cjs']);
+  const outputs = new Set([...sources.flatMap(outputsOf), ...JOINED]);
   const wanted = hashOf([...sources, 'tsconfig.json', 'package-lock.json', 'scripts/join-boot-files.mjs']);
   const isComplete = [...outputs].every((path) => existsSync(join(root, path)));
   if (isComplete && readIfThere(buildStamp) === wanted) return;

@@ -101,6 +101,16 @@ describe('a daemon', { concurrency: 2, timeout: SUITE_MS }, () => {
     await project.run('stop');
   });
 
+  test('started by several at once is one, and each of them is told so', async (t) => {
+    const scene = sceneOf(t);
+    const project = new Project(scene, { spareWorkers: 0 });
+    const starts = await Promise.all(Array.from({ length: 4 }, () => project.json('start')));
+    for (const { pid, epoch, directory } of starts) scene.watch(Number(pid), String(epoch), String(directory));
+    assert.equal(new Set(starts.map(({ pid }) => pid)).size, 1);
+    assert.deepEqual(starts.map(({ alreadyRunning }) => alreadyRunning).sort(), [false, true, true, true]);
+    await project.run('stop');
+  });
+
   test("in the foreground is the command itself, with its workers' output, until SIGTERM", async (t) => {
     const scene = sceneOf(t);
     const project = new Project(scene, { workers: [{ module: `${WORKERS}#prints` }] });

@@ -14,6 +14,8 @@ type Exceptions = Readonly<Record<string, string>>;
  * `'src/postmaster/clock.ts': 'the one timer of the postmaster, set to the next due time'`.
  */
 const mayUseTimers: Exceptions = {
+  'src/cli/commands/start.ts':
+    'nobody tells when a postmaster that has the directory begins to accept, so it is asked again',
   'src/client/connection.ts':
     'the pause before the next try to connect while the system says try again (EAGAIN, EMFILE)',
   'src/postmaster/leftovers.ts': 'nobody tells of the end of a process that is not our child, so /proc is read again',

@@ -4,6 +4,7 @@
  * already there is nothing to do, and the command says so and ends well: a script may say it twice.
  */
 import { resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Command } from 'commander';
 import { BgworkerError } from '../../base/index.js';
 import { connect, findDirectory } from '../../client/index.js';
@@ -45,7 +46,28 @@ async function start(module: string | undefined, options: StartOptions): Promise
   if (running !== undefined) return say(options, { ...running, alreadyRunning: true });
   if (options.foreground === true) return serve(options, { ...place, overrides });
   const { launchDaemon } = await import('../daemon/launchDaemon.js');
-  say(options, { ...(await launchDaemon({ ...place, overrides })), alreadyRunning: false });
+  try {
+    say(options, { ...(await launchDaemon({ ...place, overrides })), alreadyRunning: false });
+  } catch (error) {
+    // Somebody else was quicker by a moment: it has the directory, and will accept soon.
+    if (!(error instanceof BgworkerError) || error.code !== 'ERR_POSTMASTER_RUNNING') throw error;
+    const other = await appearing(place.directory);
+    if (other === undefined) throw error;
+    say(options, { ...other, alreadyRunning: true });
+  }
+}
+
+/** From having the directory to accepting takes a postmaster some 100 ms; longer, and something is wrong with it. */
+const MAX_APPEARING_MS = 10_000;
+const LOOK_AGAIN_MS = 20;
+
+async function appearing(directory: string): Promise<Running | undefined> {
+  const giveUpAt = performance.now() + MAX_APPEARING_MS;
+  for (;;) {
+    const running = await runningIn(directory);
+    if (running !== undefined || performance.now() > giveUpAt) return running;
+    await sleep(LOOK_AGAIN_MS);
+  }
 }
 
 /** Where it will live, and by which configuration. One that is named has its place beside it. */

@@ -3,13 +3,13 @@
  * top of a daemon's defaults and below what the command line said. Nothing of the file's code runs here.
  */
 import { spawn } from 'node:child_process';
+import { join } from 'node:path';
 import type { Readable } from 'node:stream';
-import { fileURLToPath } from 'node:url';
 import { BgworkerError } from '../../base/index.js';
 import { cleanExecArgv } from '../../client/index.js';
 import type { Settings } from '../../postmaster/index.js';
 import { readSettings } from '../../postmaster/index.js';
-import { decodeSettings, FrameReader, parseEmbeddedMessage } from '../../protocol/index.js';
+import { decodeSettings, FrameReader, PACKAGE_PATH, parseEmbeddedMessage } from '../../protocol/index.js';
 
 export type Overrides = { readonly [setting: string]: unknown };
 
@@ -28,7 +28,8 @@ export async function evaluateConfig(file: string, defaults: Overrides, override
   }
 }
 
-const CHILD = fileURLToPath(new URL('./child.js', import.meta.url));
+/** Not beside this file, which is joined with others in a daemon. */
+const CHILD = join(PACKAGE_PATH, 'dist/src/cli/config/child.js');
 
 /** A configuration is read in well under a second; one that is still not there by now waits for something for ever. */
 const MAX_EVALUATION_MS = 60_000;

@@ -19,7 +19,8 @@ import type { DaemonOptions } from './daemon.js';
 import { LOG_FILE_NAME } from './logFile.js';
 import type { DaemonJob } from './main.js';
 
-const MAIN = fileURLToPath(new URL('./main.js', import.meta.url));
+/** This folder's main.ts and all it needs, joined by the build. */
+const MAIN = fileURLToPath(new URL('../../postmaster/daemon.cjs', import.meta.url));
 
 export interface LaunchedDaemon {
   readonly pid: number;
@@ -49,7 +50,8 @@ export async function launchDaemon(options: Omit<DaemonOptions, 'log'>): Promise
   const answer = await answerOn(line);
   if (answer?.type === 'listening') {
     child.unref();
-    return { ...answer, logFile };
+    const { pid, epoch, directory } = answer;
+    return { pid, epoch, directory, logFile };
   }
   if (answer?.type === 'failed') {
     const { code, message, detail, hint } = answer.error;
