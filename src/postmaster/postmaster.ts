@@ -11,6 +11,7 @@ import { randomBytes } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Writable } from 'node:stream';
+import type { BgworkerError } from '../base/index.js';
 import type { ReloadReport } from '../protocol/index.js';
 import { introduce, perUserDirectory, SOCKET_NAME } from '../protocol/index.js';
 import { monotonicClock } from './clock.js';
@@ -51,6 +52,7 @@ export class Postmaster {
   readonly #guardian: Guardian;
   readonly #listener: Listener;
   readonly #loop: ServerLoop;
+  #failure: BgworkerError | null = null;
   #resolveEnded: () => void = () => {};
 
   static async start(options: PostmasterOptions): Promise<Postmaster> {
@@ -97,6 +99,7 @@ export class Postmaster {
       onFailure: (error) => {
         // Without a guardian our death would leave orphans: better no workers than such.
         log.say('fatal', error.message, { code: error.code, detail: error.detail, hint: error.hint });
+        this.#failure = error;
         this.shutdown('fast');
       },
     });
@@ -143,6 +146,11 @@ export class Postmaster {
   /** A mode can only be raised. `graceMs` bounds the time of every worker. */
   shutdown(mode: 'smart' | 'fast' | 'immediate', graceMs: number | null = null): void {
     this.#loop.shutdown(mode, graceMs);
+  }
+
+  /** Why it went down by itself; null where somebody told it to. */
+  get failure(): BgworkerError | null {
+    return this.#failure;
   }
 
   /** As ServerLoop.reload. */

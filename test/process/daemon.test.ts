@@ -8,6 +8,7 @@ import { connect } from '../../src/index.js';
 import { isGone, until } from '../postmaster/processState.js';
 import { fixturePath } from './support/fixtures.js';
 import { PATIENCE_MS, untilAsked } from './support/patience.js';
+import { guardianOf, kill } from './support/processes.js';
 import { COMMAND, finished, Project } from './support/project.js';
 import { sceneOf } from './support/scene.js';
 
@@ -129,6 +130,20 @@ describe('a daemon', { concurrency: 2, timeout: SUITE_MS }, () => {
     const said = stderr.split('\n').filter((line) => line !== '');
     for (const line of said) assert.equal(JSON.parse(line).name, 'bgworker');
     assert.equal(await client.waitForClose(), 'shutdown');
+  });
+
+  test('that can have no guardian goes down by itself, and its exit code says that nobody wanted it', async (t) => {
+    const project = new Project(sceneOf(t));
+    const child = project.spawn(['start', '--foreground', '--directory', project.home, '-c', 'spareWorkers=0']);
+    const ended = finished(child);
+    const killing = setInterval(() => {
+      const guardian = guardianOf(child.pid ?? 0);
+      if (guardian !== undefined) kill(guardian);
+    }, 5);
+    const { code, stderr } = await ended;
+    clearInterval(killing);
+    assert.equal(code, 1, stderr);
+    assert.match(stderr, /"level":60/);
   });
 
   test('says in the terminal why it could not be started, and leaves nothing', async (t) => {

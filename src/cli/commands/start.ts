@@ -109,7 +109,7 @@ async function serve(
     const { directory, epoch } = postmaster;
     say(options, { pid: process.pid, epoch, directory, alreadyRunning: false });
   }
-  await ended;
+  process.exitCode = await ended;
 }
 
 function say(

@@ -33,8 +33,8 @@ export interface DaemonOptions {
 export interface Daemon {
   readonly postmaster: Postmaster;
   readonly settings: Settings;
-  /** Resolves when everything is over. */
-  readonly ended: Promise<void>;
+  /** Resolves when everything is over, with the exit code: 1 if it went down by itself, which the log explains. */
+  readonly ended: Promise<number>;
 }
 
 /** Throws `ERR_INVALID_CONFIG`, `ERR_INVALID_SETTING`, `ERR_POSTMASTER_RUNNING`, and what is wrong with the directory. */
@@ -61,6 +61,7 @@ export async function startDaemon({ directory, configFile, overrides, log: place
   const ended = postmaster.ended.then(() => {
     stopListening();
     notifier?.close();
+    return postmaster.failure === null ? 0 : 1;
   });
   return { postmaster, settings, ended };
 }

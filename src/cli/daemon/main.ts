@@ -37,8 +37,7 @@ async function start({ logFile, ...options }: DaemonJob): Promise<void> {
     const { postmaster, ended } = await startDaemon({ ...options, log });
     const { directory, epoch } = postmaster;
     command.end(encodeFrame({ type: 'listening', directory, epoch, pid: process.pid }));
-    await ended;
-    process.exit(0);
+    process.exit(await ended);
   } catch (error) {
     const { detail, hint } = error instanceof BgworkerError ? error : {};
     const told = {
