@@ -4,6 +4,7 @@
  */
 import { Command } from 'commander';
 import { PACKAGE_VERSION } from '../protocol/index.js';
+import { doctorCommand } from './commands/doctor.js';
 import { psCommand } from './commands/ps.js';
 import { reloadCommand } from './commands/reload.js';
 import { runCommand } from './commands/run.js';
@@ -12,7 +13,7 @@ import { statusCommand } from './commands/status.js';
 import { stopCommand } from './commands/stop.js';
 
 /** In the order in which help lists them. */
-const COMMANDS = [runCommand, startCommand, stopCommand, reloadCommand, statusCommand, psCommand];
+const COMMANDS = [runCommand, startCommand, stopCommand, reloadCommand, statusCommand, psCommand, doctorCommand];
 
 export function makeProgram(): Command {
   const program = new Command('bgworker')

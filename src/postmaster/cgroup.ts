@@ -1,5 +1,5 @@
 /**
- * What the kernel lets this process and all others of its cgroup have: processors and memory. A container's limits are
+ * What the kernel lets this process and all others of its cgroup have: processors, memory, threads. A container's limits are
  * exactly that, and neither `os.totalmem()` nor, on Node 20, `os.availableParallelism()` knows of them.
  *
  * - A group may have no more than any of those above it, so the least counts, from our own up to the root that we can see.
@@ -20,11 +20,13 @@ export interface CgroupLimits {
   /** Processors' worth of time; may be a fraction. Null: no limit. */
   readonly cpus: CgroupLimit | null;
   readonly memoryBytes: CgroupLimit | null;
+  /** Threads, of which each process has at least one. */
+  readonly tasks: CgroupLimit | null;
 }
 
 /** How one version writes a limit into the files of a group's folder. */
 interface Dialect {
-  readonly controller: 'cpu' | 'memory';
+  readonly controller: 'cpu' | 'memory' | 'pids';
   readonly version: 1 | 2;
   readonly file: string;
   /** `read` gives another file of the same folder. */
@@ -33,18 +35,20 @@ interface Dialect {
 
 const dialects: readonly Dialect[] = [
   { controller: 'cpu', version: 2, file: 'cpu.max', parse: parseCpuMax },
-  { controller: 'memory', version: 2, file: 'memory.max', parse: parseBytes },
+  { controller: 'memory', version: 2, file: 'memory.max', parse: parseCount },
+  { controller: 'pids', version: 2, file: 'pids.max', parse: parseCount },
   {
     controller: 'cpu',
     version: 1,
     file: 'cpu.cfs_quota_us',
     parse: (quota, read) => parseCpuMax(`${quota.trim()} ${read('cpu.cfs_period_us') ?? ''}`),
   },
-  { controller: 'memory', version: 1, file: 'memory.limit_in_bytes', parse: parseBytes },
+  { controller: 'memory', version: 1, file: 'memory.limit_in_bytes', parse: parseCount },
+  { controller: 'pids', version: 1, file: 'pids.max', parse: parseCount },
 ];
 
 /** Version 1 says "no limit" by the largest number of whole pages. */
-const LARGEST_REAL_BYTES = 2 ** 60;
+const LARGEST_REAL_COUNT = 2 ** 60;
 
 export function readCgroupLimits(root = '/'): CgroupLimits {
   const memberships = (readText(join(root, '/proc/self/cgroup')) ?? '').split('\n').flatMap(parseMembership);
@@ -60,7 +64,7 @@ export function readCgroupLimits(root = '/'): CgroupLimits {
       null,
     );
   };
-  return { cpus: least('cpu'), memoryBytes: least('memory') };
+  return { cpus: least('cpu'), memoryBytes: least('memory'), tasks: least('pids') };
 }
 
 interface Membership {
@@ -133,9 +137,9 @@ function parseCpuMax(text: string): number | null {
   return quota / period;
 }
 
-function parseBytes(text: string): number | null {
-  const bytes = Number(text.trim() || 'max');
-  return bytes >= 0 && bytes < LARGEST_REAL_BYTES ? bytes : null;
+function parseCount(text: string): number | null {
+  const count = Number(text.trim() || 'max');
+  return count >= 0 && count < LARGEST_REAL_COUNT ? count : null;
 }
 
 function readText(path: string): string | undefined {

@@ -68,6 +68,16 @@ export class DatagramSocket {
   }
 }
 
+/** Why koffi cannot be used here; null if it can. */
+export async function koffiTrouble(): Promise<string | null> {
+  try {
+    await loadLibC();
+    return null;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
 function socketAddress(path: string): Buffer {
   const isAbstract = path.startsWith('@');
   if (!isAbstract && !path.startsWith('/')) throw new Error(`${path} is no path of a Unix socket`);

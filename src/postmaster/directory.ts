@@ -50,11 +50,20 @@ import { debtsOf, isEpoch, pidFileName, readRecord, writeTemporary } from './cla
 /** Makes the directory if it is missing, and refuses one that is not ours alone or too deep for a socket. */
 export function prepareDirectory(path: string): void {
   const directory = resolve(path);
+  if (isPrepared(directory)) return;
+  makeDirectory(directory);
+  // Somebody else may have been quicker.
+  checkSafe(directory, lstatSync(directory));
+}
+
+/** False if the directory is missing; throws what `prepareDirectory` throws, and makes nothing. */
+export function isPrepared(path: string): boolean {
+  const directory = resolve(path);
   checkSocketPath(directory);
   const found = lookAt(directory);
-  if (found === undefined) makeDirectory(directory);
-  // Looked at after making it too: somebody else may have been quicker.
-  checkSafe(directory, found ?? lstatSync(directory));
+  if (found === undefined) return false;
+  checkSafe(directory, found);
+  return true;
 }
 
 /** A new directory for an embedded postmaster, `base/embedded/…`; `base` is made if it is missing. */
@@ -354,7 +363,9 @@ function checkSafe(directory: string, stats: Stats): void {
   }
   if ((stats.mode & 0o077) !== 0) {
     const mode = (stats.mode & 0o777).toString(8).padStart(4, '0');
-    refuse('the directory is open to other users', `mode ${mode}, wanted 0700`, `run: chmod 700 ${directory}`);
+    // The sticky bit says that it is meant for all, such as /tmp.
+    const hint = (stats.mode & 0o1000) !== 0 ? 'name one of its own below it' : `run: chmod 700 ${directory}`;
+    refuse('the directory is open to other users', `mode ${mode}, wanted 0700`, hint);
   }
 }
 

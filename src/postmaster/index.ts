@@ -1,13 +1,17 @@
 /**
- * The postmaster for whoever holds one in its own process, as `bgworker run` and a daemon do. As a process of its own it is
- * main.ts, which nobody imports.
+ * The postmaster for whoever holds one in its own process, as `bgworker run` and a daemon do, and what the command needs
+ * to look at a place where one is to live. As a process of its own it is main.ts, which nobody imports.
  */
-export { prepareDirectory } from './directory.js';
+export { type CgroupLimits, readCgroupLimits } from './cgroup.js';
+export { koffiTrouble } from './datagramSocket.js';
+export { isClaimed, isLive, isPrepared, owedEpochs, prepareDirectory, privateDirectories } from './directory.js';
+export { findStrays } from './leftovers.js';
 export { jsonLines, Log } from './log.js';
+export { findNotifyCommand } from './notifyCommand.js';
 export { Postmaster, type PostmasterOptions } from './postmaster.js';
 export type { Configuration } from './reload.js';
 export { readSettings, type Settings, type SettingsInput, settingValues } from './settings.js';
 export { SETTING_NAMES, SETTINGS, type SettingName } from './settingsTable.js';
 export { listenToSignals } from './signals.js';
-export { defaultSlots } from './slotDefaults.js';
+export { defaultSlots, SLOT_MEMORY_BYTES } from './slotDefaults.js';
 export { ServiceNotifier } from './systemd.js';

@@ -20,6 +20,7 @@ interface Machine {
   readonly files: Readonly<Record<string, string>>;
   readonly cpus: number | null;
   readonly memoryBytes: number | null;
+  readonly tasks?: number;
 }
 
 const machines: readonly Machine[] = [
@@ -30,7 +31,9 @@ const machines: readonly Machine[] = [
       '/proc/self/mountinfo': version2Mount,
       '/sys/fs/cgroup/cpu.max': '150000 100000\n',
       '/sys/fs/cgroup/memory.max': `${512 * MiB}\n`,
+      '/sys/fs/cgroup/pids.max': '100\n',
     },
+    tasks: 100,
     cpus: 1.5,
     memoryBytes: 512 * MiB,
   },
@@ -87,7 +90,7 @@ const machines: readonly Machine[] = [
   { title: 'a system without cgroups limits nothing', files: {}, cpus: null, memoryBytes: null },
 ];
 
-for (const { title, files, cpus, memoryBytes } of machines) {
+for (const { title, files, cpus, memoryBytes, tasks = null } of machines) {
   test(title, () => {
     const root = mkdtempSync(join(tmpdir(), 'bgworker-cgroup-'));
     try {
@@ -96,8 +99,12 @@ for (const { title, files, cpus, memoryBytes } of machines) {
         writeFileSync(join(root, path), text);
       }
       const limits = readCgroupLimits(root);
-      assert.deepEqual([limits.cpus?.value ?? null, limits.memoryBytes?.value ?? null], [cpus, memoryBytes]);
-      for (const limit of [limits.cpus, limits.memoryBytes]) {
+      const found = [limits.cpus, limits.memoryBytes, limits.tasks];
+      assert.deepEqual(
+        found.map((limit) => limit?.value ?? null),
+        [cpus, memoryBytes, tasks],
+      );
+      for (const limit of found) {
         if (limit !== null) assert.ok(limit.file in files, `${limit.file} is the file that says so`);
       }
     } finally {

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { inspect } from 'node:util';
 import ts from 'typescript';
+import { CHECKS } from '../../src/cli/doctor/examine.js';
 import * as exitCodes from '../../src/cli/exitCodes.js';
 import { makeProgram } from '../../src/cli/program.js';
 import { completeBackgroundWorker } from '../../src/core/index.js';
@@ -84,6 +85,11 @@ test('docs/cli.md lists every exit code and every command', () => {
       assert.ok(section.includes(`\`${long}`), `${command.name()} ${long} is missing`);
     }
   }
+});
+
+test('docs/cli.md lists everything that bgworker doctor looks at', () => {
+  const section = readPage('docs/cli.md').split('| check |')[1]?.split('\n\n')[0] ?? '';
+  assertSame(firstCells(section), Object.keys(CHECKS));
 });
 
 test('docs/worker-context.md has a heading for every part of ctx', () => {
