@@ -96,11 +96,14 @@ function findPlace(
   return { directory: place, because: isBeside ? `beside ${file}` : `for ${file}, which is too deep for a socket` };
 }
 
+/** Without them the slots would be those of an embedded postmaster. */
+const daemonDefaults = { maxWorkerProcesses: defaultSlots('daemon') };
+
 async function findConfig(named: string | undefined): Promise<ConfigFound> {
   try {
     const file = findConfigFile(named);
     if (file === undefined) return { state: 'none' };
-    return { state: 'valid', file, settings: await evaluateConfig(file, {}, {}) };
+    return { state: 'valid', file, settings: await evaluateConfig(file, daemonDefaults, {}) };
   } catch (error) {
     if (error instanceof BgworkerError) return { state: 'invalid', error };
     throw error;
