@@ -35,6 +35,7 @@ export type { Refusal, RefusalCode } from './refusal.js';
 export { nextWakeupAt } from './schedule.js';
 export { sparesActivity } from './spares.js';
 export { isGoingDown, type State, type Tenant, tenantOf, tenants } from './state.js';
+export { lastKillAt } from './stopping.js';
 export type { Circumstances, Phase, ShutdownMode, StopCause, StopKind, StopReason } from './stopReason.js';
 export { initialState, type Transition, transition } from './transition.js';
 export {

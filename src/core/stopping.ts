@@ -10,8 +10,8 @@
  */
 import type { StopOrder } from './effect.js';
 import { endWithoutProcess } from './ending.js';
-import type { Afterwards, Draft, Stop, StopByUs, Tenant, Up } from './state.js';
-import { changeTenant, changeUp, isKilled, putTenant } from './state.js';
+import type { Afterwards, Draft, State, Stop, StopByUs, Tenant, Up } from './state.js';
+import { changeTenant, changeUp, isKilled, putTenant, tenants } from './state.js';
 import type { StopCause } from './stopReason.js';
 
 /** `killAfterMs` 0 means SIGKILL at once. */
@@ -35,6 +35,16 @@ export function stopWorker(
     case 'up':
       return applyStop(draft, tenant, run, mergeStops(run.stop, cause, draft.at + killAfterMs, afterwards));
   }
+}
+
+/** By when every worker that was told to stop is killed, if it has not gone by itself; the present where nobody is left. */
+export function lastKillAt(state: Pick<State, 'slots'>, now: number): number {
+  let last = now;
+  for (const { run } of tenants(state)) {
+    const stop = run.state === 'up' || run.state === 'starting' ? run.stop : null;
+    if (stop !== null && Number.isFinite(stop.killAt)) last = Math.max(last, stop.killAt);
+  }
+  return last;
 }
 
 /** It has been told to stop for good, and only has not gone yet. */

@@ -37,8 +37,8 @@ export interface PostmasterOptions {
   readonly configuration?: Configuration;
   /** For those who ask where its lines are; whoever writes them there is the one who holds it. */
   readonly logFile?: string;
-  /** The shutdown has begun: no worker is started any more. */
-  readonly onStopping?: () => void;
+  /** The shutdown has begun: as ServerLoopOptions.stopping. */
+  readonly onStopping?: (withinMs: number) => void;
 }
 
 export class Postmaster {

@@ -16,6 +16,7 @@ import {
   checkState,
   initialState,
   isGoingDown,
+  lastKillAt,
   nextWakeupAt,
   planReload,
   tenantOf,
@@ -58,8 +59,8 @@ export interface ServerLoopOptions {
   readonly clock: Clock;
   readonly door: Door;
   readonly processes: Processes;
-  /** No worker is started any more. */
-  readonly stopping: () => void;
+  /** No worker is started any more; so many milliseconds from now, the last one is killed that has not ended. */
+  readonly stopping: (withinMs: number) => void;
   /** The core has nothing left to do: the end of everything. */
   readonly exit: () => void;
 }
@@ -169,7 +170,8 @@ export class ServerLoop {
     const { state, effects } = transition(this.#state, { at: this.#clock.now(), ...fact } as Event);
     const wasGoingDown = isGoingDown(this.#state);
     this.#state = state;
-    if (!wasGoingDown && isGoingDown(state)) this.#options.stopping();
+    if (!wasGoingDown && isGoingDown(state))
+      this.#options.stopping(lastKillAt(state, this.#clock.now()) - this.#clock.now());
     this.#transitions += 1;
     if (this.#transitions % CHECK_EVERY === 0) checkState(state);
     for (const effect of effects) this.#perform(effect);

@@ -308,7 +308,8 @@ test('a slow one never takes it from the living, over any number of owners that 
   let holding = 0;
   let dead = 0;
   const live = async (): Promise<void> => {
-    while (performance.now() < limitAt) {
+    // A machine that has little time for us gives it until there was something to see.
+    while (performance.now() < limitAt || owners <= 20 || dead === 0) {
       let claim: DirectoryClaim;
       try {
         claim = await claimDirectory(directory, someOwner());
@@ -330,7 +331,6 @@ test('a slow one never takes it from the living, over any number of owners that 
     }
   };
   await Promise.all(Array.from({ length: 8 }, live));
-  assert(owners > 20 && dead > 0, `${owners} owners, ${dead} debts`);
 });
 
 test('processes that start at once on a directory of one that was killed: exactly one has it', async () => {

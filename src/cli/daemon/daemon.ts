@@ -54,7 +54,7 @@ export async function startDaemon({ directory, configFile, overrides, log: place
     sinks,
     ...(configuration !== null && { configuration }),
     ...(place !== null && { logFile: place.path }),
-    onStopping: () => notifier?.stopping('stopping'),
+    onStopping: (withinMs) => notifier?.stopping('stopping', { withinMs: withinMs + END_MS }),
   });
   const stopListening = listenToSignals(postmaster, () => void reloadOnSignal(postmaster, log, notifier));
   notifier?.ready(`accepting workers in ${directory}`);
@@ -65,6 +65,9 @@ export async function startDaemon({ directory, configFile, overrides, log: place
   });
   return { postmaster, settings, ended };
 }
+
+/** From the end of the last worker to that of the postmaster, on a machine that has little time for either. */
+const END_MS = 5_000;
 
 /** Nobody watches a daemon's terminal: it says more, passes on what workers print as it is, and has spares at once. */
 function daemonDefaults(): Overrides {
