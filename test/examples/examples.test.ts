@@ -48,6 +48,13 @@ stopped terminated
 started -`,
   'commonjs/main.cjs': `
 the sum is 10`,
+  'worker-spi/main.js': `
+worker 4 is there; rows in its table: 0
+log: naptime is now 100 ms
+log: count in schema4_counted is now 1
+log: count in schema4_counted is now 42
+worker_spi dynamic: start 2, another process
+the end: shutdown`,
 };
 
 for (const [path, output] of Object.entries(outputs)) {
@@ -111,6 +118,8 @@ for (const [wrong, args] of [
 
 function run(path: string, ...args: readonly string[]): { status: number | null; said: string } {
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('BGWORKER_')));
+  // Node 22 has SQLite, and says on standard error that this is new.
+  env['NODE_OPTIONS'] = '--disable-warning=ExperimentalWarning';
   const program = join(root, 'examples', path);
   const { status, stdout, stderr } = spawnSync(process.execPath, [program, ...args], {
     encoding: 'utf8',
