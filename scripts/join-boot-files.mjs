@@ -17,7 +17,7 @@ const dist = fileURLToPath(new URL('../dist/src', import.meta.url));
 
 /** The rest of the worker's folder, and all other folders, are loaded when they are needed. */
 const workerFiles = [
-  ...['main', 'entryPoint', 'context', 'lastWords', 'parts', 'postmasterLine', 'stopRequest'],
+  ...['main', 'entryPoint', 'context', 'exported', 'lastWords', 'parts', 'postmasterLine', 'stopRequest'],
   // Loaded when they are needed, and most workers need them.
   ...['argument', 'returned'],
 ];

@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { BgworkerError } from '../base/index.js';
 import type { Argument } from '../core/index.js';
 import { MAX_ATTACHMENT_BYTES, serializeValue } from '../protocol/index.js';
+import type { World } from './world.js';
 
 const MAX_ARGUMENT_BYTES = 64 * 1024 * 1024;
 
@@ -19,7 +20,11 @@ export interface StoredArgument {
 }
 
 /** `undefined` is no argument. Throws `ERR_NOT_SERIALIZABLE` with the path to what cannot be sent, or `ERR_ARGUMENT_TOO_LARGE`. */
-export async function storeArgument(value: unknown, directory: string): Promise<StoredArgument> {
+export async function storeArgument(
+  value: unknown,
+  directory: string,
+  world: Pick<World, 'prepareDirectory'>,
+): Promise<StoredArgument> {
   const nothingToDiscard = async (): Promise<void> => {};
   if (value === undefined) return { mainArg: { kind: 'none' }, discard: nothingToDiscard };
   const bytes = serializeValue(value, 'mainArg');
@@ -33,6 +38,7 @@ export async function storeArgument(value: unknown, directory: string): Promise<
   }
   const file = randomBytes(16).toString('hex');
   const path = join(directory, 'args', file);
+  world.prepareDirectory(directory);
   await writeFile(path, bytes, { flag: 'wx', mode: 0o600 });
   return { mainArg: { kind: 'file', file, sizeBytes }, discard: () => rm(path, { force: true }) };
 }

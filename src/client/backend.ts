@@ -23,14 +23,18 @@ import { publishRegistration } from './diagnostics.js';
 import type { EventBuffer } from './eventBuffer.js';
 import { Subscriptions } from './subscriptions.js';
 import { WatchedWorker } from './watchedWorker.js';
-import type { Told } from './workerState.js';
-import { toldNow } from './workerState.js';
+import type { ToDate, Told } from './workerState.js';
+import { calendarAt, toldAt } from './workerState.js';
+import type { World } from './world.js';
+import { theWorld } from './world.js';
 
 export interface AttachOptions {
   readonly directory: string;
   /** The worker this process is, if it is one. */
   readonly worker: WorkerKey | null;
   readonly signal?: AbortSignal | undefined;
+  /** Default: the real one. */
+  readonly world?: World | undefined;
 }
 
 /** A worker, and the number of its deaths that whoever was given it has no question about. */
@@ -55,6 +59,7 @@ interface AskSettings extends AskOptions {
 }
 
 export class Backend implements ConnectionOwner {
+  readonly world: World;
   readonly #connection: Connection;
   readonly #session: string;
   #registrations = 0;
@@ -69,16 +74,17 @@ export class Backend implements ConnectionOwner {
   readonly #latch = new Latch();
   readonly #endListeners = new Set<(end: ConnectionEnd) => void>();
 
-  private constructor(directory: string, worker: WorkerKey | null) {
+  private constructor({ directory, worker, world = theWorld }: AttachOptions) {
+    this.world = world;
     this.#session = randomBytes(12).toString('base64url');
     const hello = { ...introduce(), session: this.#session, worker };
-    this.#connection = new Connection({ directory, hello, owner: this });
+    this.#connection = new Connection({ directory, hello, owner: this, dial: world.dial });
   }
 
   /** Rejects if no postmaster is there, if it is another version, and with the signal's reason. */
-  static async attach({ directory, worker, signal }: AttachOptions): Promise<Backend> {
-    const backend = new Backend(directory, worker);
-    await backend.#connection.open(signal);
+  static async attach(options: AttachOptions): Promise<Backend> {
+    const backend = new Backend(options);
+    await backend.#connection.open(options.signal);
     return backend;
   }
 
@@ -92,6 +98,11 @@ export class Backend implements ConnectionOwner {
 
   get latch(): Latch {
     return this.#latch;
+  }
+
+  /** From the postmaster's clock to our calendar, as a message lets us know it that says `now`. */
+  calendarAt(now: number): ToDate {
+    return calendarAt(now, this.world.now());
   }
 
   /** As Connection.hold. */
@@ -206,7 +217,7 @@ export class Backend implements ConnectionOwner {
   received(news: News, attachments: readonly Uint8Array[]): void {
     switch (news.type) {
       case 'notify':
-        this.#notify(toldNow(decodeStatus(news.status, attachments), news.now));
+        this.#notify(this.#toldIn(news, attachments));
         return;
       case 'progress':
         this.#workers.get(formatKey(news))?.tellProgress({ done: news.done, total: news.total });
@@ -249,7 +260,7 @@ export class Backend implements ConnectionOwner {
   #askAgain(question: Extract<Unnumbered, { readonly type: 'watch' | 'status' }>): void {
     const make = (request: number): Buffer => encodeFrame({ ...question, request });
     askAside(this.#connection, make, (reply, attachments) => {
-      if (reply.type === 'status') this.#notify(toldIn(reply, attachments));
+      if (reply.type === 'status') this.#notify(this.#toldIn(reply, attachments));
     });
   }
 
@@ -271,7 +282,7 @@ export class Backend implements ConnectionOwner {
   /** The worker a reply is about, in the table if more can be told of it. */
   #watched(reply: Reply, attachments: readonly Uint8Array[]): WatchedWorker {
     if (reply.type !== 'registered' && reply.type !== 'status') throw unexpected(reply);
-    const told = toldIn(reply, attachments);
+    const told = this.#toldIn(reply, attachments);
     const name = formatKey(told.status);
     const known = this.#workers.get(name);
     if (known !== undefined) {
@@ -285,7 +296,7 @@ export class Backend implements ConnectionOwner {
 
   #tell(watched: WatchedWorker, reply: Reply, attachments: readonly Uint8Array[]): void {
     if (reply.type !== 'status') throw unexpected(reply);
-    watched.tell(toldIn(reply, attachments));
+    watched.tell(this.#toldIn(reply, attachments));
     if (watched.isOver) this.#forget(watched);
   }
 
@@ -301,6 +312,10 @@ export class Backend implements ConnectionOwner {
     this.#channels.workerEnded(key);
   }
 
+  #toldIn({ status, now }: { status: WireStatus; now: number }, attachments: readonly Uint8Array[]): Told {
+    return toldAt(decodeStatus(status, attachments), now, this.calendarAt(now));
+  }
+
   #idOf({ slot, generation }: WorkerKey): string {
     return formatHandle({ epoch: this.greeting.epoch, slot, generation });
   }
@@ -308,10 +323,6 @@ export class Backend implements ConnectionOwner {
 
 function deathsOf({ told }: WatchedWorker): number {
   return told?.status.deaths ?? 0;
-}
-
-function toldIn(reply: Extract<Reply, { status: WireStatus }>, attachments: readonly Uint8Array[]): Told {
-  return toldNow(decodeStatus(reply.status, attachments), reply.now);
 }
 
 function unexpected(reply: Reply): BgworkerError {

@@ -29,7 +29,7 @@ import type { LaunchOptions, RegisterOptions, RunOptions } from './verbs.js';
 import { launchWorker, registerWorker, runWorker, tryRegisterWorker } from './verbs.js';
 import { WatchedWorker } from './watchedWorker.js';
 import type { WorkerEvent, WorkerStopReason } from './workerState.js';
-import { calendarAt, describeReason } from './workerState.js';
+import { describeReason } from './workerState.js';
 
 /** One worker in `client.activity()`. */
 export type Activity = Omit<ActivityRow, 'reason' | 'retryAt' | 'forkedAt'> & {
@@ -43,10 +43,10 @@ export type Activity = Omit<ActivityRow, 'reason' | 'retryAt' | 'forkedAt'> & {
 /** The spares, in `client.spares()`. `deaths`: how many died by themselves since one took a job. */
 export type Spares = Omit<SparesActivity, 'retryAt'> & { readonly retryAt: Date | null };
 
-function readSpares(reply: Reply): Spares {
+function readSpares(reply: Reply, backend: Backend): Spares {
   assert(reply.type === 'spares', 'the answer is the one to this question');
   const { spares, now } = reply;
-  return { ...spares, retryAt: spares.retryAt === null ? null : calendarAt(now)(spares.retryAt) };
+  return { ...spares, retryAt: spares.retryAt === null ? null : backend.calendarAt(now)(spares.retryAt) };
 }
 
 /** The postmaster itself, in `client.postmasterStatus()`. */
@@ -68,9 +68,9 @@ function readReport(reply: Reply): ReloadReport {
   return reply.report;
 }
 
-function readPostmasterStatus(reply: Reply): PostmasterStatus {
+function readPostmasterStatus(reply: Reply, backend: Backend): PostmasterStatus {
   assert(reply.type === 'postmaster', 'the answer is the one to this question');
-  const toDate = calendarAt(reply.now);
+  const toDate = backend.calendarAt(reply.now);
   const { package: version, startedAt, reloadedAt, ...facts } = reply.facts;
   return {
     version,
@@ -85,10 +85,10 @@ interface ActivityPage {
   readonly next: number | null;
 }
 
-function readActivity(reply: Reply): ActivityPage {
+function readActivity(reply: Reply, backend: Backend): ActivityPage {
   if (reply.type !== 'activity') return { rows: [], next: null };
   const { now, epoch, next } = reply;
-  const toDate = calendarAt(now);
+  const toDate = backend.calendarAt(now);
   const rows = reply.rows.map((row) => ({
     ...row,
     handle: formatHandle({ epoch, slot: row.slot, generation: row.generation }),
@@ -229,7 +229,8 @@ export class Client {
   async activity({ signal }: SignalOption = {}): Promise<readonly Activity[]> {
     const rows: Activity[] = [];
     for (let from: number | null = 0; from !== null; ) {
-      const page: ActivityPage = await this.#backend.ask({ type: 'activity', from }, readActivity, { signal });
+      const read = (reply: Reply): ActivityPage => readActivity(reply, this.#backend);
+      const page: ActivityPage = await this.#backend.ask({ type: 'activity', from }, read, { signal });
       rows.push(...page.rows);
       from = page.next;
     }
@@ -238,7 +239,7 @@ export class Client {
 
   /** The spare processes that wait for a job, as the postmaster sees them now. */
   spares({ signal }: SignalOption = {}): Promise<Spares> {
-    return this.#backend.ask({ type: 'spares' }, readSpares, { signal });
+    return this.#backend.ask({ type: 'spares' }, (reply) => readSpares(reply, this.#backend), { signal });
   }
 
   /**
@@ -290,7 +291,8 @@ export class Client {
 
   /** What the postmaster says of itself: version, directory, files, how full it is, and every setting. */
   postmasterStatus({ signal }: SignalOption = {}): Promise<PostmasterStatus> {
-    return this.#backend.ask({ type: 'postmaster' }, readPostmasterStatus, { signal });
+    const read = (reply: Reply): PostmasterStatus => readPostmasterStatus(reply, this.#backend);
+    return this.#backend.ask({ type: 'postmaster' }, read, { signal });
   }
 
   /** Waits until the attachment is over, and says how. */

@@ -7,6 +7,7 @@ import type { WorkerKey } from '../core/index.js';
 import { Backend } from './backend.js';
 import { Client } from './client.js';
 import { findDirectory } from './findDirectory.js';
+import type { World } from './world.js';
 
 export interface ConnectOptions {
   /**
@@ -26,4 +27,17 @@ export interface ConnectOptions {
 export async function connect({ directory, signal, worker = null }: ConnectOptions = {}): Promise<Client> {
   const place = directory === undefined ? findDirectory() : resolve(directory);
   return new Client(await Backend.attach({ directory: place, worker, signal }));
+}
+
+export interface ConnectThroughOptions {
+  readonly directory: string;
+  readonly worker: WorkerKey | null;
+  readonly world: World;
+  /** Takes the place of leaving, in `close()`. */
+  readonly dispose?: (() => Promise<void>) | undefined;
+}
+
+/** For `bgworker/testing`: a client whose postmaster is reached through another world than the real one. */
+export async function connectThrough({ dispose, ...options }: ConnectThroughOptions): Promise<Client> {
+  return new Client(await Backend.attach(options), dispose);
 }

@@ -1,5 +1,5 @@
 /**
- * The socket of a client, and the only file that knows one. It connects, says hello, reads the welcome, and keeps the
+ * The socket of a client, and with world.ts all that knows one. It connects, says hello, reads the welcome, and keeps the
  * conversation of session.ts going over as many sockets as that takes.
  *
  * **The end of a connection is a question, not an answer** (D2). It is asked by connecting again, at once:
@@ -19,13 +19,11 @@
  *
  * Model: PostmasterIsAlive and WL_POSTMASTER_DEATH; C has a pipe, whose end can only mean one thing.
  */
-import type { Socket } from 'node:net';
-import { connect as connectSocket } from 'node:net';
-import { join } from 'node:path';
 import { assert, BgworkerError } from '../base/index.js';
 import type { Asker, AskOptions, HelloMessage, PostmasterMessage, Telling } from '../protocol/index.js';
-import { ClientSession, FrameError, MessageError, PROTOCOL_VERSION, SOCKET_NAME } from '../protocol/index.js';
+import { ClientSession, FrameError, MessageError, PROTOCOL_VERSION } from '../protocol/index.js';
 import { errorOfRefusal, PostmasterDiedError, ProtocolMismatchError } from './errors.js';
+import type { Wire, World } from './world.js';
 
 /** How a connection ended for good. */
 export type ConnectionEnd =
@@ -61,10 +59,11 @@ export interface ConnectionOptions {
   readonly directory: string;
   readonly hello: Omit<HelloMessage, 'type'>;
   readonly owner: ConnectionOwner;
+  readonly dial: World['dial'];
 }
 
 type State =
-  | { readonly state: 'connecting' | 'greeting' | 'open'; readonly socket: Socket }
+  | { readonly state: 'connecting' | 'greeting' | 'open'; readonly socket: Wire }
   | { readonly state: 'pausing'; readonly timer: NodeJS.Timeout }
   | { readonly state: 'unopened' }
   | { readonly state: 'closed'; readonly end: ConnectionEnd };
@@ -83,6 +82,7 @@ export class Connection {
   readonly #directory: string;
   readonly #hello: ConnectionOptions['hello'];
   readonly #owner: ConnectionOwner;
+  readonly #dial: World['dial'];
   readonly #session: ClientSession;
   #state: State = { state: 'unopened' };
   /** The postmaster this connection is to, from the first welcome on. */
@@ -92,10 +92,11 @@ export class Connection {
   /** Questions in a row that got no answer. */
   #unanswered = 0;
 
-  constructor({ directory, hello, owner }: ConnectionOptions) {
+  constructor({ directory, hello, owner, dial }: ConnectionOptions) {
     this.#directory = directory;
     this.#hello = hello;
     this.#owner = owner;
+    this.#dial = dial;
     this.#session = new ClientSession(hello, (message, attachments) => this.#heard(message, attachments));
   }
 
@@ -181,7 +182,7 @@ export class Connection {
   }
 
   #connect(): void {
-    const socket = connectSocket({ path: join(this.#directory, SOCKET_NAME) });
+    const socket = this.#dial(this.#directory);
     let failure: NodeJS.ErrnoException | undefined;
     this.#state = { state: 'connecting', socket };
     this.#applyHold();
@@ -339,7 +340,7 @@ export class Connection {
   }
 
   /** What an earlier socket still has to say concerns nobody. */
-  #isCurrent(socket: Socket): boolean {
+  #isCurrent(socket: Wire): boolean {
     return 'socket' in this.#state && this.#state.socket === socket;
   }
 }

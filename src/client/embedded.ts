@@ -41,7 +41,7 @@ export async function startPostmaster(
     workerExecArgv: cleanExecArgv(process.execArgv),
     ...resolvePreload(rest),
     logToHost: logger !== undefined,
-    workers: await Promise.all(workers.map(defineEarlyWorker)),
+    workers: await Promise.all(workers.map((worker) => defineEarlyWorker(worker))),
   });
   const child = new Child(spawnPostmaster(settings), logger);
   try {

@@ -13,7 +13,7 @@ export {
   type Spares,
 } from './client.js';
 export { type Config, type ConfigWorker, defineConfig } from './config.js';
-export { type ConnectOptions, connect } from './connect.js';
+export { type ConnectOptions, type ConnectThroughOptions, connect, connectThrough } from './connect.js';
 export { launch, register, run, tryRegister } from './defaultPostmaster.js';
 export { POSTMASTER_FLAGS, startPostmaster } from './embedded.js';
 export {
@@ -46,6 +46,7 @@ export {
   type Logger,
   type PostmasterSettings,
   type ReloadableSettings,
+  resolvePreload,
   type WorkerSetting,
 } from './settings.js';
 export type { LaunchOptions, RegisterOptions, RunOptions, WithArgs } from './verbs.js';
@@ -58,3 +59,4 @@ export type {
   WorkerEvent,
   WorkerStopReason,
 } from './workerState.js';
+export { theWorld, type Wire, type World } from './world.js';

@@ -9,6 +9,8 @@ import { BgworkerError } from '../base/index.js';
 import type { Argument, BackgroundWorker, ResourceLimits } from '../core/index.js';
 import { checkBackgroundWorker, completeBackgroundWorker } from '../core/index.js';
 import { readWorkerValue } from '../protocol/index.js';
+import type { World } from './world.js';
+import { theWorld } from './world.js';
 
 /**
  * The fields of a background worker that a caller may set. All have defaults; those not said here are in the
@@ -78,8 +80,9 @@ export async function defineRegistration(
   target: Target,
   options: ScriptOptions,
   mainArg: Argument,
+  world: Pick<World, 'exportNameOf'> = theWorld,
 ): Promise<BackgroundWorker> {
-  const { module, functionName } = await resolveTarget(target);
+  const { module, functionName } = await resolveTarget(target, world);
   const { env, resourceLimits, ...given } = withoutUndefined(options);
   const worker = completeBackgroundWorker({
     name: functionName === null || functionName === 'default' ? fileNameOf(module) : functionName,
@@ -96,7 +99,10 @@ export async function defineRegistration(
   return worker;
 }
 
-async function resolveTarget(target: Target): Promise<{ module: string; functionName: string | null }> {
+async function resolveTarget(
+  target: Target,
+  world: Pick<World, 'exportNameOf'>,
+): Promise<{ module: string; functionName: string | null }> {
   if (target.kind === 'script') return { module: moduleUrl(target.module), functionName: null };
   if (target.kind === 'export') return { module: moduleUrl(target.module), functionName: target.exportName };
   const read = readWorkerValue(target.value);
@@ -108,7 +114,7 @@ async function resolveTarget(target: Target): Promise<{ module: string; function
         "import: client.module(new URL('./x.js', import.meta.url)).run('name', arg)",
     });
   }
-  return { module: read.module, functionName: await read.exportName() };
+  return { module: read.module, functionName: await world.exportNameOf(target.value, read) };
 }
 
 function describeNoWorker(value: unknown): string {

@@ -8,6 +8,7 @@ import type { LogLevel, WorkerValue } from '../protocol/index.js';
 import { MAX_ATTACHMENT_BYTES, serializeValue } from '../protocol/index.js';
 import type { ModuleLocation, ScriptOptions, Target, WorkerOptions } from './registration.js';
 import { defineRegistration, moduleUrl } from './registration.js';
+import type { World } from './world.js';
 
 /** Those that may also be changed while it runs, by `client.reload()`. */
 export interface ReloadableSettings {
@@ -79,11 +80,14 @@ export function resolvePreload<S extends ReloadableSettings>(settings: S): S {
 const DEFAULT_BACKOFF = { factor: 2, maxMs: 60_000, jitter: 0.2 } as const;
 
 /** Throws what `register` would for the same worker. */
-export async function defineEarlyWorker(setting: WorkerSetting): Promise<BackgroundWorker> {
+export async function defineEarlyWorker(
+  setting: WorkerSetting,
+  world?: Pick<World, 'exportNameOf'>,
+): Promise<BackgroundWorker> {
   const { target, arg, options } = readSetting(setting);
   const { restart = 'onFailure' } = options;
   const restartBackoff = restart === 'never' ? options.restartBackoff : (options.restartBackoff ?? DEFAULT_BACKOFF);
-  return defineRegistration(target, { ...options, restart, restartBackoff }, argumentOf(arg));
+  return defineRegistration(target, { ...options, restart, restartBackoff }, argumentOf(arg), world);
 }
 
 function readSetting(setting: WorkerSetting): { target: Target; arg: unknown; options: ScriptOptions } {

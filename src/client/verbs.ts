@@ -46,9 +46,9 @@ export async function registerWorker(
 ): Promise<BackgroundWorkerHandle> {
   const { signal, waitForSlot, ...workerOptions } = options;
   signal?.throwIfAborted();
-  const stored = await storeArgument(arg, backend.greeting.directory);
+  const stored = await storeArgument(arg, backend.greeting.directory, backend.world);
   try {
-    const worker = await defineRegistration(target, workerOptions, stored.mainArg);
+    const worker = await defineRegistration(target, workerOptions, stored.mainArg, backend.world);
     const until = anyOf(signal, waitForSlot === true ? undefined : waitForSlot);
     const registered = await backend.register(worker, waitForSlot !== undefined, until);
     if (registered.existing) await stored.discard();

@@ -85,9 +85,9 @@ export function hasReached(phase: Phase | null, wanted: Phase): boolean {
 /** From an instant on the postmaster's monotonic clock to our calendar. */
 export type ToDate = (instant: number) => Date;
 
-/** Our calendar beside the postmaster's clock, as a message that says `now` lets us know it. */
-export function calendarAt(now: number): ToDate {
-  const offsetMs = Date.now() - now;
+/** Our calendar beside the postmaster's clock: `now` on that is `today`, in milliseconds since 1970, on ours. */
+export function calendarAt(now: number, today: number): ToDate {
+  const offsetMs = today - now;
   return (instant) => new Date(Math.round(instant + offsetMs));
 }
 
@@ -98,8 +98,7 @@ export interface Told {
   readonly toDate: ToDate;
 }
 
-export function toldNow(status: WorkerStatus, now: number): Told {
-  const toDate = calendarAt(now);
+export function toldAt(status: WorkerStatus, now: number, toDate: ToDate): Told {
   return { status, at: toDate(now), toDate };
 }
 

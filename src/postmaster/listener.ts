@@ -7,7 +7,7 @@
  * - A client that does not read is not disconnected. When its socket is full the core is told, and keeps only what is
  *   newest for it; when even its answers pile up, it is not read any more either, so that it holds up only itself.
  */
-import type { Server, Socket } from 'node:net';
+import type { Server } from 'node:net';
 import { createServer } from 'node:net';
 import { BgworkerError } from '../base/index.js';
 import type { ClientId } from '../core/index.js';
@@ -23,6 +23,21 @@ export interface ListenerEvents {
   drained(client: ClientId): void;
   /** For the log. */
   expelled(client: ClientId, refusal: GoodbyeDetail): void;
+}
+
+/** What is needed of a socket. */
+export interface ClientSocket {
+  readonly writableLength: number;
+  once(event: 'close', listener: () => void): unknown;
+  on(event: 'error' | 'drain', listener: () => void): unknown;
+  on(event: 'data', listener: (chunk: Buffer) => void): unknown;
+  cork(): void;
+  uncork(): void;
+  write(bytes: Buffer): unknown;
+  end(bytes: Buffer): unknown;
+  pause(): unknown;
+  resume(): unknown;
+  destroy(): unknown;
 }
 
 export interface ListenerOptions {
@@ -57,7 +72,7 @@ export class Listener {
 
   /** From now on clients are let in. */
   open(events: ListenerEvents): Promise<void> {
-    const server = createServer((socket) => this.#accept(socket, events));
+    const server = createServer((socket) => this.accept(socket, events));
     this.#server = server;
     return new Promise((resolve, reject) => {
       server.once('error', reject);
@@ -120,7 +135,8 @@ export class Listener {
     farewell.stop();
   }
 
-  #accept(socket: Socket, events: ListenerEvents): void {
+  /** Also for one that did not come through the socket (`bgworker/testing`). */
+  accept(socket: ClientSocket, events: ListenerEvents): void {
     const id = this.#nextClient;
     this.#nextClient += 1;
     const connection = new Connection(id, socket, this.#options, events, this.#outbox, {
@@ -154,7 +170,7 @@ class Connection {
   /** Resolves when all that was written is on its way, or nobody is there to read it. */
   readonly emptied: Promise<void>;
   readonly #id: ClientId;
-  readonly #socket: Socket;
+  readonly #socket: ClientSocket;
   readonly #options: ListenerOptions;
   readonly #events: ListenerEvents;
   readonly #outbox: Outbox;
@@ -167,7 +183,7 @@ class Connection {
 
   constructor(
     id: ClientId,
-    socket: Socket,
+    socket: ClientSocket,
     options: ListenerOptions,
     events: ListenerEvents,
     outbox: Outbox,

@@ -172,7 +172,7 @@ export class Postmaster {
 }
 
 /** Names one life of a postmaster: no two have the same, and a later one sorts behind an earlier one. */
-function newEpoch(): string {
+export function newEpoch(): string {
   const chance = BigInt(`0x${randomBytes(4).toString('hex')}`)
     .toString(36)
     .padStart(7, '0');

@@ -28,8 +28,14 @@ export interface LatchWaitOptions {
 export type LatchEvent = 'latchSet' | 'timeout';
 
 export class Latch {
+  readonly #startTimer: (ms: number, ring: () => void) => LongTimer;
   #isSet = false;
   readonly #waiters = new Set<() => void>();
+
+  /** With the clock of the process, or another. */
+  constructor(startTimer: (ms: number, ring: () => void) => LongTimer = startLongTimer) {
+    this.#startTimer = startTimer;
+  }
 
   get isSet(): boolean {
     return this.#isSet;
@@ -78,7 +84,7 @@ export class Latch {
       this.#waiters.add(wake);
       signal?.addEventListener('abort', abort);
       if (timeoutMs !== Infinity) {
-        timer = startLongTimer(timeoutMs, () => {
+        timer = this.#startTimer(timeoutMs, () => {
           end();
           resolve('timeout');
         });

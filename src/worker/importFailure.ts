@@ -10,12 +10,13 @@ import type { ErrorRecord, Saying } from '../core/index.js';
 import { toErrorRecord } from '../protocol/index.js';
 import { findSyntaxError } from './syntaxPosition.js';
 
-export function judgeImport(error: unknown, module: string): Saying {
+/** `find` starts a Node of its own; what may not do that has another. */
+export function judgeImport(error: unknown, module: string, find: typeof findSyntaxError = findSyntaxError): Saying {
   const record = toErrorRecord(error);
   if (record.code === 'ERR_MODULE_NOT_FOUND' || record.code === 'MODULE_NOT_FOUND') {
     return { word: 'moduleNotFound', path: missingPath(error, record) ?? fileURLToPath(module), error: record };
   }
-  return { word: 'moduleThrew', error: isUnplaced(record) ? placed(record, module) : record };
+  return { word: 'moduleThrew', error: isUnplaced(record) ? placed(record, module, find) : record };
 }
 
 /** What is missing: a file's path, or a package as it was asked for. Only Node's message has the latter. */
@@ -30,8 +31,8 @@ function isUnplaced({ name, stack }: ErrorRecord): boolean {
   return name === 'SyntaxError' && stack !== undefined && stack.startsWith('SyntaxError');
 }
 
-function placed(record: ErrorRecord, module: string): ErrorRecord {
-  const place = findSyntaxError(module, record.message);
+function placed(record: ErrorRecord, module: string, find: typeof findSyntaxError): ErrorRecord {
+  const place = find(module, record.message);
   if (place === undefined) return record;
   const { file, line, excerpt } = place;
   return {

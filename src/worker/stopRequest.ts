@@ -17,10 +17,7 @@
  * SIGTERM is given that event for it.
  */
 import type { StopOrder } from '../core/index.js';
-import type { StopOrigin } from './stopped.js';
-
-/** Causes of causes are looked through so far, and no further. */
-const MAX_CAUSE_DEPTH = 8;
+import type { isMadeOf, StopOrigin } from './stopped.js';
 
 export interface StopRequestOptions {
   /** The worker is to end at once. */
@@ -34,6 +31,8 @@ export interface StopRequestOptions {
 export class StopRequest {
   readonly #controller = new AbortController();
   readonly #options: StopRequestOptions;
+  /** Loaded with the reason, so nothing is made of one before. */
+  #isMadeOf: typeof isMadeOf = () => false;
   #isHeeded = false;
   #state: 'none' | 'judging' | 'asked' = 'none';
   /** The postmaster wants it, or is no longer there to want anything; perhaps after somebody else had asked. */
@@ -87,19 +86,10 @@ export class StopRequest {
     void this.#options.listen().then(() => setImmediate(() => setImmediate(judge)));
   }
 
-  /** Did this error come of being asked to stop: is it the signal's reason, or was it made of that? */
+  /** Did this error come of being asked to stop? */
   explains(error: unknown): boolean {
     const { aborted, reason } = this.#controller.signal;
-    if (!aborted) return false;
-    let cause: unknown = error;
-    for (let depth = 0; depth < MAX_CAUSE_DEPTH; depth++) {
-      if (cause === reason) return true;
-      if (!(cause instanceof Error)) return false;
-      // Who makes an AbortError without a cause kept nothing of the reason, and there is no other reason we know of.
-      if (cause.cause === undefined) return cause.name === 'AbortError';
-      cause = cause.cause;
-    }
-    return false;
+    return aborted && this.#isMadeOf(reason, error);
   }
 
   #ask(origin: StopOrigin, listens: boolean): void {
@@ -111,7 +101,8 @@ export class StopRequest {
   }
 
   async #abort(origin: StopOrigin): Promise<void> {
-    const { WorkerStopped } = await import('./stopped.js');
+    const { WorkerStopped, isMadeOf } = await import('./stopped.js');
+    this.#isMadeOf = isMadeOf;
     this.#controller.abort(new WorkerStopped(origin));
   }
 }

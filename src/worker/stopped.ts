@@ -19,6 +19,22 @@ export class WorkerStopped extends BgworkerError {
   }
 }
 
+/** Causes of causes are looked through so far, and no further. */
+const MAX_CAUSE_DEPTH = 8;
+
+/** Did this error come of being asked to stop: is it the signal's reason, or was it made of that? */
+export function isMadeOf(reason: unknown, error: unknown): boolean {
+  let cause: unknown = error;
+  for (let depth = 0; depth < MAX_CAUSE_DEPTH; depth++) {
+    if (cause === reason) return true;
+    if (!(cause instanceof Error)) return false;
+    // Who makes an AbortError without a cause kept nothing of the reason, and there is no other reason we know of.
+    if (cause.cause === undefined) return cause.name === 'AbortError';
+    cause = cause.cause;
+  }
+  return false;
+}
+
 const REASONS: { readonly [Origin in StopOrigin]: readonly [code: string, message: string] } = {
   terminate: ['ERR_WORKER_TERMINATED', 'this worker is being terminated'],
   restart: ['ERR_WORKER_RESTARTING', 'this worker is being restarted'],
