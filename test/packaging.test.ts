@@ -49,7 +49,7 @@ test('the package holds programs, types and documents, and no tests or sources',
   for (const path of ['package.json', 'LICENSE', 'README.md']) assert.ok(files.includes(path), `${path} is missing`);
 });
 
-for (const entry of ['bgworker', 'bgworker/worker']) {
+for (const entry of ['bgworker', 'bgworker/worker', 'bgworker/testing']) {
   test(`${entry} can be imported, and required, since no file it loads awaits at its top level`, () => {
     const names = `Object.keys(loaded).filter((name) => name !== 'module.exports').sort().join()`;
     const imported = node([

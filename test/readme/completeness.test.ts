@@ -99,10 +99,14 @@ test('docs/worker-context.md has a heading for every part of ctx', () => {
   assertSame(headings, membersOf('src/worker/workerContext.ts', 'WorkerContext'));
 });
 
-test('docs/handle.md and docs/postmaster.md name every member of a handle and of a client', () => {
+test('docs/handle.md, docs/postmaster.md and docs/testing.md name every member of what users hold', () => {
   for (const [page, path, name] of [
     ['docs/handle.md', 'src/client/handle.ts', 'BackgroundWorkerHandle'],
     ['docs/postmaster.md', 'src/client/client.ts', 'Client'],
+    ['docs/testing.md', 'src/testing/fakePostmaster.ts', 'FakePostmaster'],
+    ['docs/testing.md', 'src/testing/fakeWorker.ts', 'FakeWorker'],
+    ['docs/testing.md', 'src/testing/testClock.ts', 'TestClock'],
+    ['docs/testing.md', 'src/testing/testContext.ts', 'TestContext'],
   ] as const) {
     const text = readPage(page);
     for (const member of membersOf(path, name)) {
