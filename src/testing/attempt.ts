@@ -7,6 +7,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { unreachable } from '../base/index.js';
 import type { AttemptKey, BackgroundWorker, Phase, Saying, StopOrder, WorkerKey } from '../core/index.js';
 import { formatHandle } from '../core/index.js';
 import type { Fact, LogFields } from '../postmaster/index.js';
@@ -208,8 +209,14 @@ export class Attempt {
       case 'channelEnd':
         this.channel.accept(message, bytes ?? null);
         break;
-      default:
+      case 'job':
+      case 'spare':
+      case 'rehearsal':
+      case 'terminate':
+        // These come as orders of their own.
         return;
+      default:
+        unreachable(message);
     }
     for (const player of this.#players) player.channelChanged();
   }

@@ -9,7 +9,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { assert } from '../base/index.js';
 import type { BackgroundWorkerHandle, Client, Logger, PostmasterSettings, World } from '../client/index.js';
-import { connectThrough, defineEarlyWorker, resolvePreload, runtime } from '../client/index.js';
+import { connectThrough, defineEarlyWorker, resolvePreload } from '../client/index.js';
 import type { WorkerKey } from '../core/index.js';
 import type { Settings } from '../postmaster/index.js';
 import { readSettings } from '../postmaster/index.js';
@@ -18,6 +18,7 @@ import type { FakeWorker } from './fakeWorker.js';
 import type { FakeFunctions } from './functions.js';
 import { Functions, namesOf } from './functions.js';
 import { playInProcess } from './inProcess.js';
+import { lendClient } from './lending.js';
 import { Life } from './life.js';
 import type { LogLine } from './logLine.js';
 import { recordingLog } from './logLine.js';
@@ -89,7 +90,7 @@ export class FakePostmaster implements AsyncDisposable {
   #life: Life | undefined;
   #starting: Promise<Client> | undefined;
   #client: Client | undefined;
-  #uninstall: (() => void) | undefined;
+  readonly #installed = new Set<() => void>();
   #closing: Promise<void> | undefined;
 
   /** @internal Made by `createFakePostmaster`. */
@@ -128,16 +129,9 @@ export class FakePostmaster implements AsyncDisposable {
    * until what it gives is disposed, or the fake is. After a crash their next call has a new postmaster, as always.
    */
   install(): Disposable {
-    if (this.#uninstall === undefined) {
-      const before = runtime.worker;
-      const own = (): Promise<Client> => this.#clientThatLives();
-      runtime.worker = own;
-      this.#uninstall = () => {
-        if (runtime.worker === own) runtime.worker = before;
-        this.#uninstall = undefined;
-      };
-    }
-    return { [Symbol.dispose]: () => this.#uninstall?.() };
+    const uninstall = lendClient(() => this.#clientThatLives());
+    this.#installed.add(uninstall);
+    return { [Symbol.dispose]: uninstall };
   }
 
   /**
@@ -232,10 +226,11 @@ export class FakePostmaster implements AsyncDisposable {
   }
 
   async #close(): Promise<void> {
-    this.#uninstall?.();
+    for (const uninstall of this.#installed) uninstall();
     const life = this.#life;
     life?.shutdown('fast');
-    await this.#quiet.whenQuiet();
+    // Whoever does not come to rest is ended all the same.
+    await this.#quiet.whenQuiet().catch(() => {});
     life?.shutdown('immediate');
     await life?.ended;
   }

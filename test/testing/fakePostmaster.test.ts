@@ -226,7 +226,9 @@ test('a worker whose life is tied to a client ends with it, and others do not', 
 });
 
 test('workers of the settings are there from the start, and a setting that is wrong is refused', async (t) => {
-  const fake = await fakeFor(t, { workers: [{ worker: workers.obeys, name: 'always there' }] });
+  const startDate = new Date('2030-01-01T00:00:00Z');
+  const fake = await fakeFor(t, { startDate, workers: [{ worker: workers.obeys, name: 'always there' }] });
+  assert.deepEqual((await fake.client.postmasterStatus()).startedAt, startDate);
   await fake.clock.settled();
   assert.deepEqual(
     (await fake.client.activity()).map(({ name, status }) => [name, status]),

@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { test } from 'node:test';
+import { runtime } from '../../src/client/index.js';
 import { run, WorkerError } from '../../src/index.js';
 import { defineWorker } from '../../src/worker/index.js';
 import { fakeFor, module, register } from './fakeFor.js';
@@ -22,11 +23,13 @@ test('the functions of the package use an installed fake, until that is disposed
   const fake = await fakeFor(t);
   const installed = fake.install();
   assert.deepEqual(await run(workers.returns, 'here'), { value: 'here', name: 'returns' });
-  installed[Symbol.dispose]();
   const other = await fakeFor(t);
   other.install();
+  installed[Symbol.dispose]();
   await run(workers.returnsNothing);
   assert.deepEqual([fake.starts.length, other.starts.length], [1, 1]);
+  await other.close();
+  assert.equal(runtime.worker, undefined);
 });
 
 test('a stand-in is called in the place of the function, and what it is given and gives is a copy', async (t) => {
