@@ -166,6 +166,11 @@ describe('a configuration file', { concurrency: 2 }, () => {
     assert.equal('left' in globalThis, false);
   });
 
+  test('is not blamed for what the command line says', async () => {
+    const wrong = evaluateConfig(write('innocent.mjs', 'export default {};'), {}, { maxWorkerProcesses: -1 });
+    await assert.rejects(wrong, { code: 'ERR_INVALID_SETTING', detail: 'maxWorkerProcesses is -1' });
+  });
+
   for (const { what, name, text, detail, hint } of [
     {
       what: 'that throws is shown as Node shows it, with its line',

@@ -21,16 +21,18 @@ interface StartOptions {
 }
 
 export function startCommand(): Command {
-  return new Command('start')
-    .description('start a postmaster that stays, with the workers of its bgworker.config.*')
-    .argument('[module]')
-    .option('--foreground', 'be the postmaster, instead of starting one in the background')
-    .option('--config <file>', 'its configuration; default: the nearest bgworker.config.*')
-    .option('-c, --setting <name=value...>', 'a setting, which outweighs the configuration')
-    .addOption(directoryOption())
-    .addOption(jsonOption())
-    .usage('[options]')
-    .action(start);
+  return (
+    new Command('start')
+      .description('start a postmaster that stays, with the workers of its bgworker.config.*')
+      .option('--foreground', 'be the postmaster, instead of starting one in the background')
+      .option('--config <file>', 'its configuration; default: the nearest bgworker.config.*')
+      .option('-c, --setting <name=value...>', 'a setting, which outweighs the configuration')
+      .addOption(directoryOption())
+      .addOption(jsonOption())
+      // A module is a likely mistake, and told what to do.
+      .allowExcessArguments()
+      .action((options: StartOptions, command: Command) => start(command.args[0], options))
+  );
 }
 
 async function start(module: string | undefined, options: StartOptions): Promise<void> {

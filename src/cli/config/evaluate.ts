@@ -13,8 +13,13 @@ import { decodeSettings, FrameReader, PACKAGE_PATH, parseEmbeddedMessage } from 
 
 export type Overrides = { readonly [setting: string]: unknown };
 
-/** Throws `ERR_INVALID_CONFIG`, which names the file, the place in it and what to change. */
+/**
+ * Throws `ERR_INVALID_CONFIG`, which names the file, the place in it and what to change, and `ERR_INVALID_SETTING` for what
+ * the command line said.
+ */
 export async function evaluateConfig(file: string, defaults: Overrides, overrides: Overrides): Promise<Settings> {
+  // What is wrong with these is not the file's fault.
+  readSettings({ ...defaults, ...overrides });
   const said = await evaluate(file);
   try {
     return readSettings({ ...defaults, ...(said as Overrides), ...overrides });
