@@ -23,6 +23,7 @@ export {
   type Logger,
   launch,
   type ModuleLocation,
+  type PackageCopy,
   type PidAnswer,
   type PostmasterDied,
   PostmasterDiedError,

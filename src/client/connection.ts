@@ -21,7 +21,7 @@
  */
 import { assert, BgworkerError } from '../base/index.js';
 import type { Asker, AskOptions, HelloMessage, PostmasterMessage, Telling } from '../protocol/index.js';
-import { ClientSession, FrameError, MessageError, PROTOCOL_VERSION } from '../protocol/index.js';
+import { ClientSession, FrameError, MessageError, whyNotServed } from '../protocol/index.js';
 import { errorOfRefusal, PostmasterDiedError, ProtocolMismatchError } from './errors.js';
 import type { Wire, World } from './world.js';
 
@@ -223,11 +223,11 @@ export class Connection {
 
   #welcomed(welcome: Welcome): void {
     if (this.#state.state !== 'greeting') throw new MessageError('a second welcome', welcome.epoch);
-    if (welcome.protocol !== PROTOCOL_VERSION) {
-      const error = new ProtocolMismatchError(this.#hello, welcome, this.#directory);
-      return this.#finish({ how: 'failed', error });
-    }
     const { epoch, directory, pid } = welcome;
+    const mismatch = whyNotServed(welcome, this.#hello, directory);
+    if (mismatch !== undefined) {
+      return this.#finish({ how: 'failed', error: new ProtocolMismatchError(mismatch, this.#hello, welcome) });
+    }
     const known = this.#greeting;
     if (known !== undefined && known.epoch !== epoch) {
       return this.#finish({ how: 'postmasterDied', detail: `${known.epoch} has a successor, ${epoch}` });
@@ -241,13 +241,13 @@ export class Connection {
     this.#opening = undefined;
   }
 
-  #dismissed({ reason, refusal }: Goodbye): void {
+  #dismissed({ reason, refusal, postmaster }: Goodbye): void {
     if (reason === 'shutdown') return this.#finish({ how: 'shutdown' });
     // It is going down, so our workers are; but what becomes of them is known only when it is gone.
     if (reason === 'shuttingDown' && this.#greeting !== undefined) return this.#lost(undefined);
     const error =
       reason === 'protocolMismatch'
-        ? new ProtocolMismatchError(this.#hello, null, this.#directory, `${refusal.message}; ${refusal.detail ?? ''}`)
+        ? new ProtocolMismatchError(refusal, this.#hello, postmaster ?? null)
         : errorOfRefusal(refusal);
     this.#finish({ how: 'failed', error });
   }

@@ -4,7 +4,7 @@
  */
 import type { ErrorOptions } from '../base/index.js';
 import { BgworkerError } from '../base/index.js';
-import type { Introduction } from '../protocol/index.js';
+import type { GoodbyeDetail, Introduction } from '../protocol/index.js';
 import type { WorkerStopReason } from './workerState.js';
 
 /** The handle of the worker an error is about. */
@@ -95,26 +95,34 @@ export class PostmasterDiedError extends BgworkerError {
 }
 
 /**
- * The two sides are versions that cannot talk to each other: a daemon outlived an update of the package. `ours` and
- * `theirs` say which copies. Code `ERR_PROTOCOL_MISMATCH`.
+ * The two sides are versions that cannot talk to each other: a daemon outlived an update of the package by more than one
+ * minor version. `detail` names both versions, both places and both processes, `hint` the command that mends it; the two
+ * copies are also fields, for programs. Code `ERR_PROTOCOL_MISMATCH`.
  */
 export class ProtocolMismatchError extends BgworkerError {
   override readonly name: string = 'ProtocolMismatchError';
+  /** This process. */
+  readonly client: PackageCopy;
+  /** Null when it did not say. */
+  readonly postmaster: PackageCopy | null;
 
-  constructor(ours: Introduction, theirs: Introduction | null, directory: string, said?: string) {
-    const detail =
-      theirs === null
-        ? `this process uses ${describeCopy(ours)}; the postmaster says: ${said ?? 'nothing'}`
-        : `this process uses ${describeCopy(ours)}; the postmaster, process ${theirs.pid}, uses ${describeCopy(theirs)}`;
-    super('ERR_PROTOCOL_MISMATCH', 'the postmaster is another version of bgworker', {
-      detail,
-      hint: `end the process that holds the postmaster in ${directory}, and start it anew with this version`,
-    });
+  constructor(refusal: GoodbyeDetail, client: Introduction, postmaster: Introduction | null) {
+    super('ERR_PROTOCOL_MISMATCH', refusal.message, refusal);
+    this.client = copyOf(client);
+    this.postmaster = postmaster === null ? null : copyOf(postmaster);
   }
 }
 
-function describeCopy(copy: Introduction): string {
-  return `bgworker ${copy.package} (protocol ${copy.protocol}) in ${copy.path}`;
+/** Which copy of the package a process runs. */
+export interface PackageCopy {
+  readonly version: string;
+  /** The folder of its package.json. */
+  readonly path: string;
+  readonly pid: number;
+}
+
+function copyOf({ package: version, path, pid }: Introduction): PackageCopy {
+  return { version, path, pid };
 }
 
 /** The error for a request that the postmaster answered with a refusal. */

@@ -17,6 +17,7 @@ export { type ConnectOptions, type ConnectThroughOptions, connect, connectThroug
 export { launch, register, run, tryRegister } from './defaultPostmaster.js';
 export { POSTMASTER_FLAGS, startPostmaster } from './embedded.js';
 export {
+  type PackageCopy,
   PostmasterDiedError,
   ProtocolMismatchError,
   TooManyWorkersError,

@@ -12,7 +12,7 @@ import { createServer } from 'node:net';
 import { BgworkerError } from '../base/index.js';
 import type { ClientId } from '../core/index.js';
 import type { ClientMessage, GoodbyeDetail, GoodbyeReason, Introduction } from '../protocol/index.js';
-import { encodeFrame, FrameReader, parseClientMessage, startLongTimer } from '../protocol/index.js';
+import { encodeFrame, FrameReader, parseClientMessage, startLongTimer, whyNotServed } from '../protocol/index.js';
 import { Outbox } from './outbox.js';
 
 export interface ListenerEvents {
@@ -228,11 +228,11 @@ class Connection {
     if (this.#socket.writableLength > DEAF_BYTES) this.#socket.pause();
   }
 
-  sayGoodbye(reason: GoodbyeReason, refusal: GoodbyeDetail): void {
+  sayGoodbye(reason: GoodbyeReason, refusal: GoodbyeDetail, postmaster?: Introduction): void {
     if (this.#state === 'leaving') return;
     this.flush();
     this.#state = 'leaving';
-    this.#socket.end(encodeFrame({ type: 'goodbye', reason, refusal }));
+    this.#socket.end(encodeFrame({ type: 'goodbye', reason, refusal, ...(postmaster && { postmaster }) }));
     // What it goes on saying is not heard, but must be read for its end to be seen.
     this.#socket.resume();
   }
@@ -275,10 +275,10 @@ class Connection {
   #greet(hello: Hello): void {
     if (this.#state !== 'new') throw violation('hello was said before', 'a connection has one');
     const { introduction, epoch, directory } = this.#options;
-    const mismatch = whyNotServed(introduction, hello);
+    const mismatch = whyNotServed(introduction, hello, directory);
     if (mismatch !== undefined) {
       this.#events.expelled(this.#id, mismatch);
-      return this.sayGoodbye('protocolMismatch', mismatch);
+      return this.sayGoodbye('protocolMismatch', mismatch, introduction);
     }
     if (!this.#door.admits(hello)) return this.sayGoodbye('shuttingDown', SHUTTING_DOWN);
     this.#door.isKnown();
@@ -315,23 +315,4 @@ const SHUTTING_DOWN: GoodbyeDetail = {
 
 function violation(message: string, detail: string): BgworkerError {
   return new BgworkerError('ERR_BAD_MESSAGE', message, { detail, hint: 'use the client library' });
-}
-
-/**
- * A daemon outlives the update of the package under it, so clients one minor version older or newer are served as long
- * as the protocol is the same.
- */
-function whyNotServed(own: Introduction, other: Introduction): GoodbyeDetail | undefined {
-  const [ownMajor, ownMinor] = own.package.split('.').map(Number);
-  const [otherMajor, otherMinor] = other.package.split('.').map(Number);
-  const near = ownMajor === otherMajor && Math.abs((ownMinor ?? 0) - (otherMinor ?? 0)) <= 1;
-  if (own.protocol === other.protocol && near) return undefined;
-  return {
-    code: 'ERR_PROTOCOL_MISMATCH',
-    message: 'the postmaster and this client are of versions that do not fit',
-    detail:
-      `postmaster: bgworker ${own.package} (protocol ${own.protocol}) in ${own.path}, process ${own.pid}; ` +
-      `client: bgworker ${other.package} (protocol ${other.protocol}) in ${other.path}, process ${other.pid}`,
-    hint: 'restart the postmaster so that both are the same version',
-  };
 }

@@ -21,7 +21,7 @@ import type {
   WorkerStatus,
 } from '../core/index.js';
 
-/** Raised when an older peer could misunderstand a newer one. */
+/** Raised when an older peer could misunderstand a newer one, whatever their versions: see versions.ts. */
 export const PROTOCOL_VERSION = 1;
 
 /** Who speaks: said first by both sides, and named in the refusal when they cannot understand each other. */
@@ -93,8 +93,13 @@ export type ClientMessage =
 /** To a client. */
 export type PostmasterMessage =
   | ({ readonly type: 'welcome'; readonly epoch: string; readonly directory: string } & Introduction)
-  /** The last message of a connection that the postmaster ends. */
-  | { readonly type: 'goodbye'; readonly reason: GoodbyeReason; readonly refusal: GoodbyeDetail }
+  /** The last message of a connection that the postmaster ends. Of a `protocolMismatch` it says who the postmaster is. */
+  | {
+      readonly type: 'goodbye';
+      readonly reason: GoodbyeReason;
+      readonly refusal: GoodbyeDetail;
+      readonly postmaster?: Introduction;
+    }
   | {
       readonly type: 'registered';
       readonly request: number;

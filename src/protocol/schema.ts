@@ -1,11 +1,12 @@
 /**
  * Is what came one of these messages? One table for each conversation, from the type of a message to the rule of each
  * of its fields; the compiler holds the tables to message.ts. What breaks a rule is refused with the message's type,
- * the field and what it must be, and whoever sent it is disconnected: nothing behind this file looks at a field's type
- * again.
+ * the field and what it must be: nothing behind this file looks at a field's type again.
  *
  * Exact: a type that is not in the table, a field that is missing, a number or a text out of its bounds, an attachment
- * too many or too few. Tolerated: fields nobody knows, since a peer may be a minor version newer.
+ * too many or too few. Tolerated, since a peer may be a minor version newer: fields nobody knows, and words nobody knows
+ * where they only describe (statusSchema.ts). What becomes of a message that is refused is its reader's affair: a request
+ * is answered with a refusal, what only another version says is left out, and for all else the connection ends.
  *
  * A `BackgroundWorker` is only checked to be a record with an argument of a known kind: checkBackgroundWorker in core
  * does the rest, and its refusal goes back as an answer instead of ending the connection. Bytes beside the header are
@@ -33,9 +34,26 @@ import {
 } from './rule.js';
 import { activityRule, errorRule, resultRule, sparesRule, statusRule } from './statusSchema.js';
 
-/** A whole frame arrived, and it is no message of this conversation: the reader's owner says goodbye with it. */
+/**
+ * A whole frame arrived, and it is no message of this conversation: the reader's owner says goodbye with it. Or, since
+ * the frames behind it can still be read, lets it pass as what only another version says.
+ */
 export class MessageError extends FrameError {
   override readonly code: string = 'ERR_BAD_MESSAGE';
+  /** What it was called, as far as it was called anything. */
+  readonly type: string | null;
+  /** The number by which it can be answered, or is an answer. */
+  readonly request: number | null;
+  /** Nobody of this version says anything of this name. */
+  readonly isUnknown: boolean;
+
+  constructor(message: string, detail: string, said: { readonly [field: string]: unknown } = {}, isUnknown = false) {
+    super(message, detail);
+    const { type, request: number } = said;
+    this.type = typeof type === 'string' ? show(type) : null;
+    this.request = request(number) === undefined ? (number as number) : null;
+    this.isUnknown = isUnknown && this.type !== null;
+  }
 }
 
 type FieldRules<M> = { readonly [Field in Exclude<keyof M, 'type'>]-?: Rule };
@@ -154,7 +172,7 @@ export const parsePostmasterMessage = parser<PostmasterMessage>(
   'postmaster',
   {
     welcome: { epoch: text(32), directory: text(MAX_TEXT), ...introduction },
-    goodbye: { reason: text(64), refusal },
+    goodbye: { reason: text(64), refusal, postmaster: optional(record(introduction)) },
     registered: { request, existing: boolean, now: instant, status: statusRule },
     refused: { request, refusal },
     status: { request, now: instant, status: statusRule },
@@ -264,14 +282,17 @@ function parser<M extends { readonly type: string }>(
     if (!isRecord(message)) throw new MessageError('not a message', `from the ${sender}: no record`);
     const type = message['type'];
     const entry = entries.get(type);
-    if (entry === undefined) throw new MessageError('unknown message', `from the ${sender}: type ${show(type)}`);
+    if (entry === undefined) {
+      throw new MessageError('unknown message', `from the ${sender}: type ${show(type)}`, message, true);
+    }
     const wrong = firstWrong(message, entry.fields);
-    if (wrong !== undefined)
-      throw new MessageError('message not valid', `from the ${sender}: ${String(type)}: ${wrong}`);
+    if (wrong !== undefined) {
+      throw new MessageError('message not valid', `from the ${sender}: ${String(type)}: ${wrong}`, message);
+    }
     const wanted = entry.attachments === undefined ? 0 : entry.attachments(message as never);
     if (frame.attachments.length !== wanted) {
       const detail = `from the ${sender}: ${String(type)} with ${frame.attachments.length}, it has ${wanted}`;
-      throw new MessageError('wrong number of attachments', detail);
+      throw new MessageError('wrong number of attachments', detail, message);
     }
     return frame as Frame<M>;
   };

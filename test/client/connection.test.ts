@@ -13,7 +13,7 @@ import { afterEach, beforeEach, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import type { Client } from '../../src/client/index.js';
 import { connect, PostmasterDiedError, ProtocolMismatchError } from '../../src/client/index.js';
-import { encodeFrame } from '../../src/protocol/index.js';
+import { encodeFrame, introduce, whyNotServed } from '../../src/protocol/index.js';
 import { stateOf, until } from '../postmaster/processState.js';
 import { FakePostmaster, newEpoch, runningStatus, statusOf, stoppedStatus } from './fakePostmaster.js';
 
@@ -66,25 +66,31 @@ test('a path too long for a socket is said to be one', async () => {
   );
 });
 
-test('another protocol is refused with both versions, both places and the command', async () => {
-  postmaster.onHello = (connection) => connection.welcome({ protocol: 99, package: '9.9.9', path: '/opt/other' });
+test('a postmaster that welcomes a version which does not fit it is left, with both copies and the command', async () => {
+  postmaster.onHello = (connection) => connection.welcome({ package: '9.9.9', path: '/opt/other', pid: 4711 });
   await assert.rejects(attach(), (error) => {
     assert.ok(error instanceof ProtocolMismatchError);
-    assert.equal(error.code, 'ERR_PROTOCOL_MISMATCH');
-    assert.match(error.detail ?? '', /0\.1\.0.*protocol 1.*9\.9\.9.*protocol 99.*\/opt\/other/s);
-    assert.match(error.hint ?? '', /start it anew with this version/);
+    const own = introduce();
+    assert.deepEqual(error.postmaster, { version: '9.9.9', path: '/opt/other', pid: 4711 });
+    assert.deepEqual(error.client, { version: own.package, path: own.path, pid: process.pid });
+    const said = whyNotServed({ ...own, package: '9.9.9', path: '/opt/other', pid: 4711 }, own, postmaster.directory);
+    assert.deepEqual([error.code, error.message, error.detail, error.hint], Object.values(said ?? {}));
     return true;
   });
 });
 
-test('a postmaster that refuses our protocol is quoted', async () => {
-  const refusal = { code: 'ERR_PROTOCOL_MISMATCH', message: 'too old', detail: 'bgworker 9.9.9 in /opt/other' };
-  postmaster.onHello = (connection) => connection.send({ type: 'goodbye', reason: 'protocolMismatch', refusal });
-  await assert.rejects(attach(), (error) => {
-    assert.ok(error instanceof ProtocolMismatchError);
-    assert.match(error.detail ?? '', /too old; bgworker 9\.9\.9 in \/opt\/other/);
-    return true;
-  });
+test('a postmaster that refuses our version is quoted, and named if it said who it is', async () => {
+  const refusal = { code: 'ERR_PROTOCOL_MISMATCH', message: 'too old', detail: 'who and where', hint: 'what to do' };
+  const other = { ...introduce(), package: '9.9.9', path: '/opt/other', pid: 4711 };
+  for (const named of [{}, { postmaster: other }]) {
+    postmaster.onHello = (it) => it.send({ type: 'goodbye', reason: 'protocolMismatch', refusal, ...named });
+    await assert.rejects(attach(), (error) => {
+      assert.ok(error instanceof ProtocolMismatchError);
+      assert.deepEqual([error.code, error.message, error.detail, error.hint], Object.values(refusal));
+      assert.equal(error.postmaster?.version, 'postmaster' in named ? '9.9.9' : undefined);
+      return true;
+    });
+  }
 });
 
 test('a postmaster that shuts down takes no new client', async () => {
