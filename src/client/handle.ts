@@ -196,8 +196,8 @@ export class BackgroundWorkerHandle<Result = unknown> implements AsyncIterable<W
       if (told?.status.final !== true && this.#isGone()) return { status: 'postmasterDied' };
       if (told === null) return undefined;
       if (told.status.final) return this.#stopped(told);
-      const { attempts, deaths, phase, pid } = told.status;
-      if (attempts >= attempt && pid !== null && hasReached(phase, until)) {
+      const { attempts, deaths, phase, pid, status } = told.status;
+      if (attempts >= attempt && pid !== null && hasReached(phase, until, status === 'started')) {
         this.#answered(attempts, attempts - 1);
         return { status: 'started', pid };
       }

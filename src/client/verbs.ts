@@ -124,7 +124,7 @@ async function endWorker(handle: BackgroundWorkerHandle, how: 'terminate' | 'ter
 
 /** A worker that is over already has started all the same, if it came so far or did all it had to do. */
 function hasCome(reason: WorkerStopReason, until: Phase): boolean {
-  return reason.kind === 'returned' || hasReached(reason.phase, until);
+  return reason.kind === 'returned' || hasReached(reason.phase, until, reason.enteredAt !== null);
 }
 
 function moduleOf(target: Target): string {

@@ -77,9 +77,11 @@ export interface WorkerEvent {
 
 const PHASES: readonly Phase[] = ['forked', 'runtime', 'loading', 'running', 'ready'];
 
-/** Phases only go forward. */
-export function hasReached(phase: Phase | null, wanted: Phase): boolean {
-  return phase !== null && PHASES.indexOf(phase) >= PHASES.indexOf(wanted);
+/** Phases only go forward. A phase that only a newer postmaster knows counts as far as the function was entered. */
+export function hasReached(phase: Phase | null, wanted: Phase, wasEntered: boolean): boolean {
+  if (phase === null) return false;
+  const reached = PHASES.includes(phase) ? phase : wasEntered ? 'running' : 'forked';
+  return PHASES.indexOf(reached) >= PHASES.indexOf(wanted);
 }
 
 /** From an instant on the postmaster's monotonic clock to our calendar. */

@@ -4,6 +4,7 @@
  *
  * - Who does not begin with a hello of a version that fits, or says something that is no message, is told why with a
  *   goodbye and disconnected; nothing else happens to anybody.
+ * - A request that cannot be understood is answered with a refusal, since the client may be a version newer than we are.
  * - A client that does not read is not disconnected. When its socket is full the core is told, and keeps only what is
  *   newest for it; when even its answers pile up, it is not read any more either, so that it holds up only itself.
  */
@@ -11,9 +12,18 @@ import type { Server } from 'node:net';
 import { createServer } from 'node:net';
 import { BgworkerError } from '../base/index.js';
 import type { ClientId } from '../core/index.js';
-import type { ClientMessage, GoodbyeDetail, GoodbyeReason, Introduction } from '../protocol/index.js';
-import { encodeFrame, FrameReader, parseClientMessage, startLongTimer, whyNotServed } from '../protocol/index.js';
+import type { ClientMessage, Frame, GoodbyeDetail, GoodbyeReason, Introduction } from '../protocol/index.js';
+import {
+  encodeFrame,
+  FrameReader,
+  MessageError,
+  parseClientMessage,
+  startLongTimer,
+  whyNotServed,
+  whyNotUnderstood,
+} from '../protocol/index.js';
 import { Outbox } from './outbox.js';
+import { encodeRefusal } from './replies.js';
 
 export interface ListenerEvents {
   connected(client: ClientId, hello: Extract<ClientMessage, { type: 'hello' }>): void;
@@ -177,8 +187,9 @@ class Connection {
   readonly #door: Door;
   #pending: Buffer[] = [];
   readonly #reader = new FrameReader();
-  #state: 'new' | 'greeted' | 'leaving' = 'new';
-  #wasConnected = false;
+  #state: 'there' | 'leaving' = 'there';
+  /** What it said at first, once it was welcomed. */
+  #client: Hello | null = null;
   #isBlocked = false;
 
   constructor(
@@ -199,7 +210,7 @@ class Connection {
       socket.once('close', () => {
         door.forget();
         resolve();
-        if (this.#wasConnected) events.gone(id);
+        if (this.#client !== null) events.gone(id);
       });
     });
     // ECONNRESET, EPIPE: 'close' follows.
@@ -247,8 +258,7 @@ class Connection {
     try {
       this.#reader.push(chunk);
       for (let frame = this.#reader.next(); frame !== undefined; frame = this.#reader.next()) {
-        const { message, attachments } = parseClientMessage(frame);
-        this.#understand(message, attachments);
+        this.#take(frame);
         if (this.#isLeaving()) return;
       }
     } catch (error) {
@@ -266,14 +276,34 @@ class Connection {
     }
   }
 
+  #take(frame: Frame<unknown>): void {
+    let taken: Frame<ClientMessage>;
+    try {
+      taken = parseClientMessage(frame);
+    } catch (error) {
+      if (!(error instanceof MessageError) || !this.#passesOver(error)) throw error;
+      return;
+    }
+    this.#understand(taken.message, taken.attachments);
+  }
+
+  /** A client of another version may say what we do not know. Whoever asks is told so; what is only told is not heard. */
+  #passesOver(error: MessageError): boolean {
+    if (this.#client === null) return false;
+    const { introduction, directory } = this.#options;
+    if (error.request === null) return error.isUnknown && this.#client.package !== introduction.package;
+    this.write(encodeRefusal(error.request, whyNotUnderstood(introduction, this.#client, directory, error)));
+    return true;
+  }
+
   #understand(message: ClientMessage, attachments: readonly Uint8Array[]): void {
     if (message.type === 'hello') return this.#greet(message);
-    if (this.#state === 'new') throw violation('the first message must be hello', `it was ${message.type}`);
+    if (this.#client === null) throw violation('the first message must be hello', `it was ${message.type}`);
     this.#events.asked(this.#id, message, attachments);
   }
 
   #greet(hello: Hello): void {
-    if (this.#state !== 'new') throw violation('hello was said before', 'a connection has one');
+    if (this.#client !== null) throw violation('hello was said before', 'a connection has one');
     const { introduction, epoch, directory } = this.#options;
     const mismatch = whyNotServed(introduction, hello, directory);
     if (mismatch !== undefined) {
@@ -282,8 +312,7 @@ class Connection {
     }
     if (!this.#door.admits(hello)) return this.sayGoodbye('shuttingDown', SHUTTING_DOWN);
     this.#door.isKnown();
-    this.#state = 'greeted';
-    this.#wasConnected = true;
+    this.#client = hello;
     this.write(encodeFrame({ type: 'welcome', epoch, directory, ...introduction }));
     this.#events.connected(this.#id, hello);
   }

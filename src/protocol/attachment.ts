@@ -159,9 +159,20 @@ function resultAttachments(result: WorkerResult | null): readonly Uint8Array[] {
 }
 
 function liveResult(result: WireStatus['result'], bytes: Uint8Array | undefined): WorkerResult | null {
-  if (result?.state !== 'bytes') return result;
+  if (result === null || result.state === 'problem') return result;
+  if (result.state !== 'bytes') return unknownResult(result);
   assert(bytes !== undefined, 'the schema counts attachments');
   return { state: 'bytes', bytes: ownBytes(bytes) };
+}
+
+/** The run returned, and what it gave comes in a way that only a newer version knows. */
+function unknownResult({ state }: { readonly state: string }): WorkerResult {
+  return {
+    state: 'problem',
+    code: 'ERR_NOT_SUPPORTED',
+    message: `the result is told in a way that this version of bgworker does not know: ${state}`,
+    hint: 'update the client to the version of the postmaster',
+  };
 }
 
 /** A plain Uint8Array, whatever it was cut from. */

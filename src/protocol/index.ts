@@ -70,5 +70,5 @@ export {
   type Telling,
 } from './session.js';
 export { deserializeValue, serializeValue } from './values.js';
-export { mayTalk, restartCommand, type Version, whyNotServed, whyNotStarted } from './versions.js';
+export { mayTalk, restartCommand, type Version, whyNotServed, whyNotStarted, whyNotUnderstood } from './versions.js';
 export { isWorkerValue, type ReadWorkerValue, readWorkerValue, type WorkerValue, workerBrand } from './workerValue.js';

@@ -12,10 +12,13 @@
  *   that may not, `restart`, says so (`repeat: false`); its asker is told that nobody knows whether it was heard, and
  *   asks for the present state before it decides.
  * - Messages that expect no reply are not repeated: each is about a connection that is gone.
+ * - An answer that cannot be read fails its asker and nobody else. News of a type that this version does not know is left
+ *   out if the postmaster is another version; other news must be readable, since whoever waits might wait for ever.
  * - Messages are handed out one by one, in the order in which they were sent, while the bytes are read: when a reply
  *   and the notification behind it arrive in one chunk, whoever asked has seen the reply first.
  */
 import { assert, BgworkerError } from '../base/index.js';
+import type { Frame } from './frame.js';
 import { encodeFrame, FrameReader } from './frame.js';
 import type { ClientMessage, PostmasterMessage } from './message.js';
 import { MessageError, parsePostmasterMessage } from './schema.js';
@@ -54,9 +57,12 @@ interface Request {
 
 export class ClientSession {
   readonly #hello: Buffer;
+  readonly #version: string;
   readonly #listener: Listener;
   #reader = new FrameReader();
   #state: 'apart' | 'greeting' | 'open' = 'apart';
+  /** The postmaster that welcomed us may say what we do not know. */
+  #isOtherVersion = false;
   #lastNumber = 0;
   /** Sent and not answered, in the order of sending. */
   readonly #outstanding = new Map<number, Request>();
@@ -68,6 +74,7 @@ export class ClientSession {
 
   constructor(hello: Omit<HelloMessage, 'type'>, listener: Listener) {
     this.#hello = encodeFrame({ type: 'hello', ...hello });
+    this.#version = hello.package;
     this.#listener = listener;
   }
 
@@ -148,8 +155,11 @@ export class ClientSession {
     while (this.#reader === reader && this.#state !== 'apart') {
       const frame = reader.next();
       if (frame === undefined) return;
-      const { message, attachments } = parsePostmasterMessage(frame);
-      if ('request' in message) this.#answer(message, attachments);
+      const taken = this.#take(frame);
+      if (taken === undefined) continue;
+      const { message, attachments } = taken;
+      if (message.type === 'welcome') this.#isOtherVersion = message.package !== this.#version;
+      if ('request' in message) this.#answer(message.request, (asker) => asker.answered(message, attachments));
       else this.#listener(message, attachments);
     }
   }
@@ -172,17 +182,28 @@ export class ClientSession {
     for (const request of requests) request.asker.failed(error);
   }
 
-  #answer(reply: Reply, attachments: readonly Uint8Array[]): void {
-    const withdrawn = this.#withdrawn.get(reply.request);
-    const request = withdrawn ?? this.#outstanding.get(reply.request);
+  /** Undefined for what only another version says: an answer fails its asker alone, and news is no news to us. */
+  #take(frame: Frame<unknown>): Frame<PostmasterMessage> | undefined {
+    try {
+      return parsePostmasterMessage(frame);
+    } catch (error) {
+      if (!(error instanceof MessageError) || this.#state !== 'open') throw error;
+      if (error.request !== null) this.#answer(error.request, (asker) => asker.failed(error));
+      else if (!error.isUnknown || !this.#isOtherVersion) throw error;
+      return undefined;
+    }
+  }
+
+  #answer(number: number, answer: (asker: Asker) => void): void {
+    const request = this.#withdrawn.get(number) ?? this.#outstanding.get(number);
     if (request === undefined) {
       // A withdrawn request so old that it was forgotten may still be answered; what was never asked may not.
-      if (reply.request <= this.#lastNumber) return;
-      throw new MessageError('a reply to nobody', `${reply.type} for request ${reply.request} of ${this.#lastNumber}`);
+      if (number <= this.#lastNumber) return;
+      throw new MessageError('a reply to nobody', `request ${number} of ${this.#lastNumber}`);
     }
-    this.#withdrawn.delete(reply.request);
-    this.#outstanding.delete(reply.request);
-    request.asker.answered(reply, attachments);
+    this.#withdrawn.delete(number);
+    this.#outstanding.delete(number);
+    answer(request.asker);
     if (this.#state === 'open') this.#sendWaiting();
   }
 

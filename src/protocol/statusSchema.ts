@@ -2,11 +2,12 @@
  * The rule for the longest thing that is told: a worker's status, with the reason of its last stop. Apart from
  * schema.ts only for its length.
  *
- * The kinds of stop are checked as far as this version knows them; a kind it does not know comes from a postmaster one
- * minor version newer, and is let through with the circumstances that every kind has.
+ * Words that describe (a status, a phase, a kind of stop, a mode, how a process came to be) are any text: one that this
+ * version does not know comes from a postmaster one minor version newer, and is shown as it came. What belongs to a kind
+ * of stop is checked as far as this version knows the kind; every kind has the circumstances.
  */
 import type { Rule } from './rule.js';
-import { anyRecord, boolean, integer, isRecord, list, number, oneOf, optional, orNull, record, text } from './rule.js';
+import { anyRecord, boolean, integer, isRecord, list, number, optional, orNull, record, text } from './rule.js';
 
 const MAX_TEXT = 64 * 1024;
 /** Stacks and the messages of users' errors; the frame bounds them all together. */
@@ -17,7 +18,8 @@ const MAX_ERROR_DEPTH = 32;
 const instant = number(-Number.MAX_VALUE, Number.MAX_VALUE);
 const count = integer(0, Number.MAX_SAFE_INTEGER);
 const pid = integer(1, 2 ** 31 - 1);
-const phase = oneOf('forked', 'runtime', 'loading', 'running', 'ready');
+/** One of the core's, or of a newer version's. */
+const word = text(64);
 
 const code: Rule = (value) =>
   typeof value === 'number' || (typeof value === 'string' && value.length <= MAX_TEXT)
@@ -58,7 +60,7 @@ const KINDS: { readonly [kind: string]: Rule } = {
   ranTooLong: record({ maxRunMs: number(0, Number.MAX_VALUE), escalated: boolean }),
   terminated: record({ escalated: boolean }),
   crashGroup: record({ origin: text(MAX_TEXT) }),
-  postmasterShutdown: record({ mode: oneOf('smart', 'fast', 'immediate') }),
+  postmasterShutdown: record({ mode: word }),
 };
 
 const crashLoop: Rule = record({
@@ -76,7 +78,7 @@ function checkCause(value: unknown, depth: number): string | undefined {
 }
 
 const circumstances: Rule = record({
-  phase: orNull(phase),
+  phase: orNull(word),
   pid: orNull(pid),
   code: orNull(integer(-(2 ** 31), 2 ** 32)),
   signal: orNull(text(64)),
@@ -89,23 +91,19 @@ const circumstances: Rule = record({
 
 const reason: Rule = (value) => checkCause(value, 0) ?? circumstances(value);
 
-const result: Rule = (value) => {
-  if (!isRecord(value)) return 'a record';
-  if (value['state'] === 'bytes') return undefined;
-  return problem(value);
-};
+const anyResult = record({ state: word });
+
+/** A state that only a newer version knows is made a problem of by attachment.ts. */
+const result: Rule = (value) =>
+  anyResult(value) ?? (isRecord(value) && value['state'] === 'problem' ? problem(value) : undefined);
 
 const problem: Rule = record({
-  state: oneOf('bytes', 'problem'),
   code: text(256),
   message: text(MAX_TEXT),
   hint: text(MAX_TEXT),
 });
 
-/** A version newer by a little may know other causes. */
-const startedFrom: Rule = orNull(
-  record({ kind: oneOf('spare', 'cold'), because: optional(text(64)), variable: optional(text(MAX_TEXT)) }),
-);
+const startedFrom: Rule = orNull(record({ kind: word, because: optional(word), variable: optional(text(MAX_TEXT)) }));
 
 /** A status as it travels: the bytes of a result are beside it. Whoever died has a reason. */
 export const statusRule: Rule = (value) => statusFields(value) ?? checkTogether(value);
@@ -123,8 +121,8 @@ const statusFields: Rule = record({
   generation: integer(0, 999_999_999_999_999),
   name: text(MAX_TEXT),
   sequence: count,
-  status: oneOf('notYetStarted', 'started', 'stopped'),
-  phase: orNull(phase),
+  status: word,
+  phase: orNull(word),
   pid: orNull(pid),
   startedFrom,
   attempts: count,
@@ -148,8 +146,8 @@ export const activityRule: Rule = record({
   class: text(MAX_TEXT),
   module: text(MAX_TEXT),
   functionName: orNull(text(MAX_TEXT)),
-  status: oneOf('notYetStarted', 'started', 'stopped'),
-  phase: orNull(phase),
+  status: word,
+  phase: orNull(word),
   state: text(MAX_TEXT),
   pid: orNull(pid),
   startedFrom,

@@ -37,7 +37,7 @@ export function whyNotServed(
   return {
     code: 'ERR_PROTOCOL_MISMATCH',
     message: 'the postmaster and its client are versions of bgworker that do not fit',
-    detail: `the postmaster, ${describeCopy(postmaster)}; the client, ${describeCopy(client)}`,
+    detail: describeBoth(postmaster, client),
     hint: adviseClient(postmaster, client, directory),
   };
 }
@@ -57,6 +57,23 @@ export function whyNotStarted(
   };
 }
 
+/** Why a request was not understood: the client is newer and asks for what this postmaster has not learned yet. */
+export function whyNotUnderstood(
+  postmaster: Introduction,
+  client: Introduction,
+  directory: string,
+  problem: { readonly message: string; readonly detail?: string | undefined },
+): GoodbyeDetail {
+  return {
+    code: 'ERR_NOT_SUPPORTED',
+    message: 'the postmaster does not understand this request',
+    detail: `${problem.message}: ${problem.detail ?? ''}; ${describeBoth(postmaster, client)}`,
+    hint: isOlder(postmaster, client)
+      ? `restart the postmaster: ${restartCommand(directory)}`
+      : 'this is a fault of the client: report it, please',
+  };
+}
+
 /** What starts the postmaster of a directory anew, with the copy of the package whose command this is. */
 export function restartCommand(directory: string): string {
   const place = `--directory ${/^[\w@%+=:,./-]+$/.test(directory) ? directory : `'${directory.replaceAll("'", `'\\''`)}'`}`;
@@ -71,6 +88,10 @@ function adviseClient(postmaster: Introduction, client: Introduction, directory:
     return `restart process ${client.pid}, whose files were replaced while it ran`;
   }
   return `npm install bgworker@${postmaster.package} where the client is; or, with the client's version, ${restart}`;
+}
+
+function describeBoth(postmaster: Introduction, client: Introduction): string {
+  return `the postmaster, ${describeCopy(postmaster)}; the client, ${describeCopy(client)}`;
 }
 
 function describeCopy({ package: version, protocol, path, pid }: Introduction): string {

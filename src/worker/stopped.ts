@@ -13,7 +13,7 @@ export class WorkerStopped extends BgworkerError {
   readonly origin: StopOrigin;
 
   constructor(origin: StopOrigin) {
-    const [code, message] = REASONS[origin];
+    const [code, message] = isKnown(origin) ? REASONS[origin] : UNKNOWN;
     super(code, message);
     this.origin = origin;
   }
@@ -44,3 +44,10 @@ const REASONS: { readonly [Origin in StopOrigin]: readonly [code: string, messag
   signal: ['ERR_WORKER_SIGNALED', 'this worker was sent SIGTERM'],
   postmasterDied: ['ERR_POSTMASTER_DIED', 'the postmaster is gone'],
 };
+
+/** What an order says that only a newer postmaster gives: to stop, in any case. */
+const UNKNOWN = ['ERR_WORKER_TERMINATED', 'this worker is to stop'] as const;
+
+function isKnown(origin: string): origin is StopOrigin {
+  return Object.hasOwn(REASONS, origin);
+}

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { BackgroundWorkerHandle, WorkerEvent } from '../../src/client/index.js';
-import type { WorkerStatus } from '../../src/core/index.js';
+import type { StopReason, WorkerStatus } from '../../src/core/index.js';
 import { benchForEachTest, settled } from './attach.js';
 import { reasonOf, runningStatus, statusOf, stoppedStatus } from './fakePostmaster.js';
 
@@ -46,6 +46,28 @@ test('R-API-11: started already, or stopped already, is answered at once', async
   const answer = await ended.waitForStartup();
   assert.equal(answer.status, 'stopped');
   assert.equal(answer.status === 'stopped' && answer.willRestart, false);
+});
+
+test('words that only a newer postmaster knows are shown as they came, and a wait goes by what is known', async () => {
+  const { handle, connection } = await bench().attachWithHandle();
+  const startup = handle.waitForStartup();
+  const readiness = handle.waitForStartup({ until: 'ready' });
+  const newer = { phase: 'warmingUp', pid: 1001, attempts: 1 } as object;
+  connection.tell(statusOf({ ...newer, sequence: 1 }));
+  assert.equal(await isPending(startup), true);
+  connection.tell(statusOf({ ...newer, sequence: 2, status: 'started' }));
+  assert.deepEqual(await startup, { status: 'started', pid: 1001 });
+  assert.equal(await isPending(readiness), true);
+  assert.equal(handle.phase, 'warmingUp');
+  const reason = { ...reasonOf(), kind: 'struckByLightning', phase: 'warmingUp' } as unknown as StopReason;
+  connection.tell(stoppedStatus(3, 1, { final: true, reason, status: 'evaporated' as 'stopped' }));
+  await handle.waitForShutdown();
+  assert.deepEqual(
+    [handle.status, handle.reason?.kind, handle.reason?.phase],
+    ['evaporated', 'struckByLightning', 'warmingUp'],
+  );
+  await assert.rejects(handle.result(), { code: 'ERR_WORKER_FAILED', message: /struckByLightning/ });
+  await readiness;
 });
 
 for (const [until, seen] of [

@@ -58,6 +58,7 @@ const nonsense: readonly (readonly [string, readonly Uint8Array[], RegExp])[] = 
   ['a question before hello', [encodeFrame({ type: 'watchAll', request: 1 })], /must be hello/],
   ['a message of the other side', [encodeFrame(hello), encodeFrame({ type: 'loading' })], /unknown message/],
   ['hello twice', [encodeFrame(hello), encodeFrame(hello)], /said before/],
+  ['a hello that is none', [encodeFrame({ ...hello, pid: 0 })], /not valid/],
 ];
 
 for (const [what, said, why] of nonsense) {
@@ -84,6 +85,41 @@ test('one minor version beside ours is served', async () => {
   socket.write(encodeFrame({ ...hello, package: `${major}.${(minor ?? 0) + 1}.7` }));
   const [chunk] = (await once(socket, 'data')) as [Buffer];
   assert.match(chunk.toString('latin1'), /"type":"welcome"/);
+  socket.destroy();
+});
+
+test('of a client one minor version newer, what is not known is refused if it asks, and not heard if it does not', async () => {
+  const [major, minor] = introduce().package.split('.').map(Number);
+  const newer = { ...introduce(), package: `${major}.${(minor ?? 0) + 1}.0` };
+  const told = { type: 'unwatchEverything', field: 1 } as unknown as ClientMessage;
+  const asked = [
+    { type: 'teleport', request: 1 },
+    { type: 'shutdown', request: 2, mode: 'gentle' },
+    { type: 'activity', request: 3, from: 0, field: 'nobody knows' },
+  ] as unknown as ClientMessage[];
+  const socket = knock();
+  const reader = new FrameReader();
+  for (const message of [{ ...hello, ...newer }, told, ...asked]) socket.write(encodeFrame(message));
+  const answers: PostmasterMessage[] = [];
+  while (answers.length < 4) {
+    reader.push(((await once(socket, 'data')) as [Buffer])[0]);
+    for (let frame = reader.next(); frame !== undefined; frame = reader.next())
+      answers.push(parsePostmasterMessage(frame).message);
+  }
+  assert.deepEqual(
+    answers.map((answer) => [answer.type, 'request' in answer ? answer.request : 0]),
+    [
+      ['welcome', 0],
+      ['refused', 1],
+      ['refused', 2],
+      ['activity', 3],
+    ],
+  );
+  const [, first] = answers;
+  assert.ok(first?.type === 'refused');
+  assert.equal(first.refusal.code, 'ERR_NOT_SUPPORTED');
+  assert.match(first.refusal.detail ?? '', /teleport.*is bgworker \d+\.\d+\.\d+.*is bgworker \d+\.\d+\.0 /);
+  assert.match(first.refusal.hint ?? '', /^restart the postmaster: bgworker stop/);
   socket.destroy();
 });
 

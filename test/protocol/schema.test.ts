@@ -224,7 +224,7 @@ for (const [what, changes] of [
   ['a death without a reason', { reason: null }],
   ['an end without a reason', { deaths: 0, final: true, reason: null }],
   ['a started worker without a process', { status: 'started', pid: null }],
-  ['a phase nobody knows', { phase: 'up' }],
+  ['a phase that is no word', { phase: 'x'.repeat(65) }],
   ['a reason without its circumstances', { reason: { kind: 'exited' } }],
   ['a reason without what belongs to its kind', { reason: { ...reason, error: undefined } }],
   [
@@ -240,13 +240,52 @@ for (const [what, changes] of [
   });
 }
 
-test('a kind of stop that only a newer version knows is let through', () => {
-  const message = {
-    type: 'notify',
-    now: 1,
-    status: { ...status, result: null, reason: { ...reason, kind: 'struckByLightning' } },
-  };
-  parsePostmasterMessage({ message, attachments: [] });
+/** One minor version further on there may be more words for what a worker does. */
+const newer: readonly (readonly [string, object])[] = [
+  ['status', { status: 'paused' }],
+  ['phase', { phase: 'warmingUp' }],
+  ['kind of stop', { reason: { ...reason, kind: 'struckByLightning', volts: 1e9 } }],
+  ['phase of a stop', { reason: { ...reason, phase: 'warmingUp' } }],
+  ['mode of a shutdown', { reason: { ...reason, kind: 'postmasterShutdown', mode: 'gentle' } }],
+  ['way to start', { startedFrom: { kind: 'snapshot', because: 'cheaper' } }],
+];
+
+for (const [what, changes] of newer) {
+  test(`a ${what} that only a newer version knows is let through as it came`, () => {
+    const { result: _, ...rest } = status;
+    const told = { ...rest, result: null, ...changes };
+    const { message } = parsePostmasterMessage({ message: { type: 'notify', now: 1, status: told }, attachments: [] });
+    assert.ok(message.type === 'notify');
+    assert.deepEqual(decodeStatus(message.status, []), told);
+    const shown = { ...row, ...changes };
+    const activity = { type: 'activity', request: 1, now: 1, epoch: 'e', pid: 1, rows: [shown], next: null };
+    parsePostmasterMessage({ message: activity, attachments: [] });
+  });
+}
+
+test('a result in a way that only a newer version knows is a result that cannot be had', () => {
+  const told = { ...status, result: { state: 'segment', name: 's' } };
+  const { message } = parsePostmasterMessage({ message: { type: 'notify', now: 1, status: told }, attachments: [] });
+  assert.ok(message.type === 'notify');
+  const { result } = decodeStatus(message.status, []);
+  assert.ok(result?.state === 'problem');
+  assert.equal(result.code, 'ERR_NOT_SUPPORTED');
+  assert.match(result.message, /segment/);
+});
+
+test('a refused message is known by its name and its number as far as it has them', () => {
+  const unread: readonly (readonly [object, string | null, number | null, boolean])[] = [
+    [{ type: 'ofANewerVersion', request: 7 }, '"ofANewerVersion"', 7, true],
+    [{ type: 'ofANewerVersion' }, '"ofANewerVersion"', null, true],
+    [{ type: 'ofANewerVersion', request: -1 }, '"ofANewerVersion"', null, true],
+    [{ type: 'shutdown', request: 7, mode: 'gentle' }, '"shutdown"', 7, false],
+    [{ type: 'unwatch' }, '"unwatch"', null, false],
+    [{ type: 5, request: 7 }, null, 7, false],
+    [{}, null, null, false],
+  ];
+  for (const [message, type, request, isUnknown] of unread) {
+    assert.throws(() => parseClientMessage({ message, attachments: [] }), { type, request, isUnknown });
+  }
 });
 
 function deep(depth: number): unknown {

@@ -30,7 +30,8 @@ function open() {
     session.ask((request) => encodeFrame({ type: 'activity', request, from: 0 }), asker, { repeat });
   const receive = (...messages: PostmasterMessage[]) =>
     session.receive(Buffer.concat(messages.map((message) => encodeFrame(message))));
-  const welcome = () => receive({ type: 'welcome', epoch: 'e', directory: '/d', ...introduce() });
+  const welcome = (version: object = {}) =>
+    receive({ type: 'welcome', epoch: 'e', directory: '/d', ...introduce(), ...version });
   return { session, heard, log, ask, receive, welcome };
 }
 
@@ -202,6 +203,36 @@ test('a reply to what was never asked is refused', () => {
   session.connected();
   welcome();
   assert.throws(() => receive({ type: 'done', request: 1 }), { code: 'ERR_BAD_MESSAGE' });
+});
+
+test('an answer that cannot be read fails its asker and nobody else', () => {
+  const { session, ask, receive, welcome, log } = open();
+  session.connected();
+  welcome();
+  for (const answer of [
+    { type: 'ofANewerVersion', request: ask() },
+    { type: 'activity', request: ask() },
+    { type: 'done', request: ask() },
+  ])
+    receive(answer as PostmasterMessage);
+  assert.deepEqual(
+    log.map((told) => ('code' in told ? told.code : 'type' in told && told.type)),
+    ['ERR_BAD_MESSAGE', 'ERR_BAD_MESSAGE', 'done'],
+  );
+  assert.equal(session.unanswered, 0);
+});
+
+test('news of a type that only another version knows is left out; from the same version it is a mistake', () => {
+  const { session, receive, welcome, heard } = open();
+  const news = { type: 'ofANewerVersion' } as unknown as PostmasterMessage;
+  session.connected();
+  welcome({ package: '0.2.0' });
+  receive(news, { type: 'channelClosed', slot: 1, generation: 2 });
+  assert.equal(heard.at(-1)?.type, 'channelClosed');
+  assert.throws(() => receive({ ...news, type: 'notify' } as PostmasterMessage), { code: 'ERR_BAD_MESSAGE' });
+  session.connected();
+  welcome();
+  assert.throws(() => receive(news), { code: 'ERR_BAD_MESSAGE' });
 });
 
 test('messages without a reply are dropped while there is no connection', () => {

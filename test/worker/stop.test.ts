@@ -36,6 +36,15 @@ const asks: readonly [
   ["the postmaster's death", (worker) => worker.dieAsPostmaster(), 'postmaster', 'ERR_POSTMASTER_DIED'],
 ];
 
+test('what only a newer postmaster says is not heard, and its order to stop is one, whatever the cause', () =>
+  withWorker({ module: running, functionName: 'readsSignal' }, async (worker) => {
+    await worker.hears(/here/);
+    worker.order({ type: 'ofANewerVersion', field: 1 } as unknown as OrderMessage);
+    worker.order({ type: 'terminate', order: 'evicted' } as unknown as OrderMessage);
+    assert.equal(((await resultOf(worker)) as { code: string }).code, 'ERR_WORKER_TERMINATED');
+    assert.equal((await worker.ended).code, 0);
+  }));
+
 for (const [title, ask, by, code] of asks) {
   test(`a worker that does not listen ends at once: ${title}`, () =>
     withWorker({ module: running, functionName: 'ignoresStop' }, async (worker) => {
