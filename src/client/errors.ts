@@ -133,5 +133,11 @@ export function errorOfRefusal(refusal: {
   readonly hint?: string;
 }): BgworkerError {
   if (refusal.code === 'ERR_TOO_MANY_WORKERS') return new TooManyWorkersError(refusal);
+  if (refusal.code === 'ERR_INVALID_BACKGROUND_WORKER') {
+    // The same check has found nothing here.
+    const hint =
+      'the postmaster is another version of bgworker than this process, and knows other fields: restart the older';
+    return new BgworkerError(refusal.code, refusal.message, { ...refusal, hint });
+  }
   return new BgworkerError(refusal.code, refusal.message, refusal);
 }

@@ -9,8 +9,10 @@
  * Bytes that are kept must not keep more than themselves: a result of ten bytes is cut from a chunk of 64 KiB, which
  * would live as long as the result. What is small beside the chunk it lies in is copied out of it.
  */
+import { isDeepStrictEqual } from 'node:util';
 import { assert, BgworkerError } from '../base/index.js';
-import type { BackgroundWorker, Saying, WorkerResult, WorkerStatus } from '../core/index.js';
+import type { BackgroundWorker, BackgroundWorkerInput, Saying, WorkerResult, WorkerStatus } from '../core/index.js';
+import { completeBackgroundWorker } from '../core/index.js';
 import { encodeFrame, JOB_ROOM_BYTES, MAX_FRAME_BYTES } from './frame.js';
 import type {
   ClientMessage,
@@ -32,13 +34,32 @@ export type StatusEnvelope =
   | { readonly type: 'status'; readonly request: number }
   | { readonly type: 'notify' };
 
-export function encodeRegister(message: RegisterMessage): Buffer {
-  return encodeWithArgument(message);
+/** The message as both ends know it: every field of the worker is there, and the argument's bytes are in place. */
+export interface Registration extends RegisterMessage {
+  readonly worker: BackgroundWorker;
 }
 
-/** The message with the argument's bytes in place. */
-export function decodeRegister(message: RegisterMessage, attachments: readonly Uint8Array[]): RegisterMessage {
-  return { ...message, worker: withArgument(message.worker, attachments[0]) };
+/**
+ * What is at its default is not said. So a postmaster that is one version older meets a field that it does not know only
+ * if somebody has made use of it, and then it refuses the registration instead of doing something else.
+ */
+export function encodeRegister(message: Registration): Buffer {
+  return encodeWithArgument({ ...message, worker: withoutDefaults(message.worker) });
+}
+
+/** A client that is one version older says nothing of the fields that it does not know: they are at their defaults. */
+export function decodeRegister(message: RegisterMessage, attachments: readonly Uint8Array[]): Registration {
+  return { ...message, worker: completeBackgroundWorker(withArgument(message.worker, attachments[0])) };
+}
+
+function withoutDefaults(worker: BackgroundWorker): BackgroundWorkerInput {
+  const { name, module, cwd, restartBackoff } = worker;
+  const defaults: { readonly [field: string]: unknown } = {
+    ...completeBackgroundWorker({ name, module, cwd, restartBackoff }),
+    ...{ name: undefined, module: undefined, cwd: undefined, restartBackoff: null },
+  };
+  const told = Object.entries(worker).filter(([field, value]) => !isDeepStrictEqual(value, defaults[field]));
+  return Object.fromEntries(told) as unknown as BackgroundWorkerInput;
 }
 
 /** Whatever could be registered can be made a job of: the worker reads frames of any length. */
@@ -134,18 +155,18 @@ export function decodeSettings(settings: unknown, attachments: readonly Uint8Arr
 
 function encodeWithArgument(message: RegisterMessage | JobMessage, maxBytes = MAX_FRAME_BYTES): Buffer {
   const { mainArg } = message.worker;
-  if (mainArg.kind !== 'bytes') return encodeFrame(message, [], maxBytes);
-  return encodeFrame({ ...message, worker: withoutBytes(message.worker) }, [mainArg.bytes], maxBytes);
+  if (mainArg?.kind !== 'bytes') return encodeFrame(message, [], maxBytes);
+  return encodeFrame({ ...message, worker: withoutBytes(message.worker) } as typeof message, [mainArg.bytes], maxBytes);
 }
 
 /** The header's half of a worker. Its argument has the kind and lacks the bytes, until `withArgument`. */
-function withoutBytes(worker: BackgroundWorker): BackgroundWorker {
-  if (worker.mainArg.kind !== 'bytes') return worker;
-  return { ...worker, mainArg: { kind: 'bytes' } as BackgroundWorker['mainArg'] };
+function withoutBytes<Worker extends BackgroundWorkerInput>(worker: Worker): Worker {
+  if (worker.mainArg?.kind !== 'bytes') return worker;
+  return { ...worker, mainArg: { kind: 'bytes' } };
 }
 
-function withArgument(worker: BackgroundWorker, bytes: Uint8Array | undefined): BackgroundWorker {
-  if (worker.mainArg.kind !== 'bytes') return worker;
+function withArgument<Worker extends BackgroundWorkerInput>(worker: Worker, bytes: Uint8Array | undefined): Worker {
+  if (worker.mainArg?.kind !== 'bytes') return worker;
   assert(bytes !== undefined, 'the schema counts attachments');
   return { ...worker, mainArg: { kind: 'bytes', bytes: ownBytes(bytes) } };
 }

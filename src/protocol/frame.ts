@@ -13,7 +13,7 @@ import type { Message } from './message.js';
 /** Whole frames at most this long: 1 MiB of attachment and room for a header. */
 export const MAX_FRAME_BYTES = 1024 * 1024 + 256 * 1024;
 export const MAX_ATTACHMENT_BYTES = 1024 * 1024;
-/** What a job says beside the worker that was registered: its handle, the directory. See `encodeJob`. */
+/** What a job says beside what was registered: its handle, the directory, the worker's defaults. See `encodeJob`. */
 export const JOB_ROOM_BYTES = 16 * 1024;
 
 export interface Frame<M = Message> {

@@ -15,6 +15,7 @@ export {
   encodeStatus,
   type JobMessage,
   type RegisterMessage,
+  type Registration,
   type StatusEnvelope,
 } from './attachment.js';
 export {

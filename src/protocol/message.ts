@@ -9,6 +9,7 @@
 import type {
   ActivityRow,
   BackgroundWorker,
+  BackgroundWorkerInput,
   ErrorRecord,
   ListChange,
   Refusal,
@@ -61,8 +62,8 @@ export type ClientMessage =
       readonly type: 'register';
       readonly request: number;
       readonly key: string;
-      /** `mainArg` of kind bytes travels as attachment 0. */
-      readonly worker: BackgroundWorker;
+      /** What is at its default is left out. `mainArg` of kind bytes travels as attachment 0. */
+      readonly worker: BackgroundWorkerInput;
       readonly waitForSlot: boolean;
     }
   | { readonly type: 'withdraw'; readonly request: number }

@@ -92,9 +92,11 @@ const introduction = {
   pid,
 };
 
-const worker: Rule = record({
-  mainArg: record({ kind: oneOf('none', 'bytes', 'file') }),
-});
+const argument: Rule = record({ kind: oneOf('none', 'bytes', 'file') });
+/** Of a job. */
+const worker: Rule = record({ mainArg: argument });
+/** Of a registration, where a default need not be said. */
+const statedWorker: Rule = record({ mainArg: optional(argument) });
 
 const refusal: Rule = record({
   code: text(256),
@@ -137,7 +139,7 @@ const spareRefusal: Rule = (value) => {
 const stopOrder = oneOf('terminate', 'restart', 'ranTooLong', 'clientGone', 'postmasterShutdown');
 
 const one = (): number => 1;
-const oneForBytes = (value: { readonly kind?: unknown; readonly state?: unknown } | null): number =>
+const oneForBytes = (value: { readonly kind?: unknown; readonly state?: unknown } | null | undefined): number =>
   value?.kind === 'bytes' || value?.state === 'bytes' ? 1 : 0;
 
 /** From a client to the postmaster. */
@@ -145,7 +147,7 @@ export const parseClientMessage = parser<ClientMessage>(
   'client',
   {
     hello: { session: text(128), worker: orNull(record(workerKey)), ...introduction },
-    register: { request, key: text(256), worker, waitForSlot: boolean },
+    register: { request, key: text(256), worker: statedWorker, waitForSlot: boolean },
     withdraw: { request },
     status: { request, ...workerKey },
     watch: { request, ...workerKey },

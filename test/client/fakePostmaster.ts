@@ -12,10 +12,19 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { StopReason, WorkerStatus } from '../../src/core/index.js';
-import type { ClientMessage, PostmasterMessage, StatusEnvelope } from '../../src/protocol/index.js';
-import { encodeFrame, encodeStatus, FrameReader, introduce, parseClientMessage } from '../../src/protocol/index.js';
+import type { ClientMessage, PostmasterMessage, Registration, StatusEnvelope } from '../../src/protocol/index.js';
+import {
+  decodeRegister,
+  encodeFrame,
+  encodeStatus,
+  FrameReader,
+  introduce,
+  parseClientMessage,
+} from '../../src/protocol/index.js';
 
-export type Said<Type extends ClientMessage['type']> = Extract<ClientMessage, { type: Type }>;
+export type Said<Type extends ClientMessage['type']> = Type extends 'register'
+  ? Registration
+  : Extract<ClientMessage, { type: Type }>;
 
 interface Heard {
   readonly connection: FakeConnection;
@@ -87,7 +96,7 @@ export class FakePostmaster {
     for (;;) {
       const index = this.heard.findIndex(({ message }) => message.type === type);
       const [found] = index === -1 ? [] : this.heard.splice(index, 1);
-      if (found !== undefined) return { ...found, message: found.message as Said<Type> };
+      if (found !== undefined) return { ...found, message: found.message as unknown as Said<Type> };
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
       });
@@ -114,7 +123,8 @@ export class FakeConnection {
       this.#reader.push(chunk);
       for (let frame = this.#reader.next(); frame !== undefined; frame = this.#reader.next()) {
         const { message, attachments } = parseClientMessage(frame);
-        postmaster.hear({ connection: this, message, attachments });
+        const whole = message.type === 'register' ? decodeRegister(message, attachments) : message;
+        postmaster.hear({ connection: this, message: whole, attachments });
       }
     });
   }

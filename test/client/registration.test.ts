@@ -243,3 +243,16 @@ test('a name that is taken may be answered with the worker that has it; giving u
   assert.deepEqual(bench().postmaster.heard, []);
   asking.catch(() => {});
 });
+
+test('a definition that is refused although nothing is wrong with it here was refused by another version', async () => {
+  const client = await bench().attach();
+  const registering = typed(client).register('double', 21);
+  const { connection, message } = await bench().postmaster.next('register');
+  const refusal = { code: 'ERR_INVALID_BACKGROUND_WORKER', message: 'unknown field', hint: 'the fields are …' };
+  connection.send({ type: 'refused', request: message.request, refusal });
+  await assert.rejects(registering, {
+    code: refusal.code,
+    message: refusal.message,
+    hint: /another version of bgworker/,
+  });
+});

@@ -66,10 +66,11 @@ function told(status: WorkerStatus): WorkerStatus {
 
 test('a job of the longest registration can be made', () => {
   const mainArg = { kind: 'bytes', bytes: largest.bytes } as const;
-  const worker = completeBackgroundWorker({ name: 'w', module: 'file:///w.js', cwd: '/', mainArg });
+  const given = { name: 'w', module: 'file:///w.js', cwd: '/', mainArg };
+  const worker = completeBackgroundWorker({ ...given, env: { A: '' } });
   const register = { type: 'register', request: 1, key: 'k', waitForSlot: false } as const;
   const spareBytes = MAX_FRAME_BYTES + 4 - encodeRegister({ ...register, worker }).length;
-  const longest = { ...worker, env: { A: 'x'.repeat(spareBytes - '"A":""'.length) } };
+  const longest = { ...worker, env: { A: 'x'.repeat(spareBytes) } };
   assert.equal(encodeRegister({ ...register, worker: longest }).length, MAX_FRAME_BYTES + 4);
   const handle = { epoch: 'e'.repeat(32), slot: 999_999_999, generation: 999_999_999_999_999 };
   const directory = `/${dear.repeat(106)}`;

@@ -4,8 +4,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import type { ActivityRow, StopReason, WorkerStatus } from '../../src/core/index.js';
-import { completeBackgroundWorker } from '../../src/core/index.js';
+import type { ActivityRow, BackgroundWorkerInput, StopReason, WorkerStatus } from '../../src/core/index.js';
+import { checkBackgroundWorker, completeBackgroundWorker } from '../../src/core/index.js';
 import type { Frame, Message } from '../../src/protocol/index.js';
 import {
   decodeJob,
@@ -319,6 +319,33 @@ test('bytes go beside the header and come back to their places', () => {
   const { message, attachments } = parseEmbeddedMessage(frameOf(encodeSettings(settings)));
   assert.ok(message.type === 'settings');
   assert.deepEqual(decodeSettings(message.settings, attachments), settings);
+});
+
+test('of a registration only what is not at its default travels, and it arrives with every field', () => {
+  const least = { name: 'w', module: 'file:///w.js', cwd: '/' };
+  const registrations: readonly BackgroundWorkerInput[] = [
+    least,
+    { ...least, type: 't', env: { A: '1' }, functionName: null, args: ['a'], restartIntensity: null },
+    { ...least, restart: 'always', restartBackoff: { factor: 2, maxMs: 1, jitter: 0 } },
+  ];
+  for (const given of registrations) {
+    const worker = completeBackgroundWorker(given);
+    const frame = frameOf(encodeRegister({ type: 'register', request: 1, key: 'k', worker, waitForSlot: false }));
+    const { message } = parseClientMessage(frame);
+    assert.ok(message.type === 'register');
+    assert.deepEqual(message.worker, given);
+    assert.deepEqual(decodeRegister(message, []).worker, worker);
+  }
+});
+
+test('a field of a worker that only a newer client knows is left for the core to refuse', () => {
+  const worker = { name: 'w', module: 'file:///w.js', cwd: '/', affinity: 3 } as BackgroundWorkerInput;
+  const { message } = parseClientMessage({
+    message: { type: 'register', request: 1, key: 'k', worker, waitForSlot: false },
+    attachments: [],
+  });
+  assert.ok(message.type === 'register');
+  assert.match(checkBackgroundWorker(decodeRegister(message, []).worker)?.detail ?? '', /^affinity is no field/);
 });
 
 test('small bytes do not keep the large chunk they came in', () => {
