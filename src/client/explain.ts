@@ -2,7 +2,7 @@
  * Why a worker stopped, in words: the message of the errors that `launch`, `run` and `result` throw. People read it;
  * programs read the reason's `kind`.
  */
-import type { StopCause } from '../core/index.js';
+import type { ErrorRecord, StopCause } from '../core/index.js';
 import type { WorkerReference } from './errors.js';
 import type { WorkerStopReason } from './workerState.js';
 
@@ -45,6 +45,7 @@ function explainCause(cause: StopCause, reason: WorkerStopReason): { what: strin
         hint: 'see nodePath, cwd and the limits of the system',
       };
     case 'diedBeforeRuntime':
+      if (cause.error !== undefined) return explainPackage(cause.error);
       return { what: `ended before Node was up in it (${how})`, hint: 'see execArgv, nodePath and NODE_OPTIONS' };
     case 'diedBeforeRunning':
       return {
@@ -112,4 +113,13 @@ function explainCause(cause: StopCause, reason: WorkerStopReason): { what: strin
       // A kind that only a newer postmaster knows.
       return { what: `stopped: ${(cause as { kind: string }).kind}` };
   }
+}
+
+/** The postmaster says it of its own package, with what there is to do. */
+function explainPackage({ message, fields }: ErrorRecord): { what: string; hint?: string } {
+  const [detail, hint] = [fields?.['detail'], fields?.['hint']];
+  return {
+    what: `could not be started: ${message}${typeof detail === 'string' ? ` (${detail})` : ''}`,
+    ...(typeof hint === 'string' && { hint }),
+  };
 }

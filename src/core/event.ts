@@ -82,6 +82,8 @@ export interface ExitFacts {
   readonly output: string;
   /** Node's diagnostic report of this process says that the heap was exhausted. */
   readonly outOfMemory: boolean;
+  /** Why nothing can be started from the files of the package that are there now; then it never got as far as Node. */
+  readonly packageError?: ErrorRecord;
 }
 
 /** What a worker tells of its own end before it ends. */

@@ -103,7 +103,10 @@ function judgeStart(run: Up, exit: ExitFacts, maxRunMs: number | null): StopCaus
     const { why } = stop.cause;
     return why === 'terminate' || why === 'restart' ? { kind: 'terminatedBeforeStart' } : causeOfStop(stop, maxRunMs);
   }
-  if (run.phase === null || run.phase === 'forked') return { kind: 'diedBeforeRuntime' };
+  if (run.phase === null || run.phase === 'forked') {
+    const { packageError: error } = exit;
+    return error === undefined ? { kind: 'diedBeforeRuntime' } : { kind: 'diedBeforeRuntime', error };
+  }
   if (exit.signal !== null || saying?.word === 'stoppedAsAsked') return { kind: 'signaled' };
   return { kind: 'diedBeforeRunning' };
 }

@@ -19,8 +19,11 @@ export type Phase = 'forked' | 'runtime' | 'loading' | 'running' | 'ready';
 export type StopCause =
   /** The system could not make the process. `what` names what it could not do, `errno` why, as the system names it. */
   | { readonly kind: 'spawnFailed'; readonly errno: string; readonly what: string }
-  /** The process ended before Node was up in it: a flag it does not know, a broken executable, a kill. */
-  | { readonly kind: 'diedBeforeRuntime' }
+  /**
+   * The process ended before Node was up in it: a flag it does not know, a broken executable, a kill. With an error: the
+   * package under the postmaster is gone, or was replaced by a version that does not fit it.
+   */
+  | { readonly kind: 'diedBeforeRuntime'; readonly error?: ErrorRecord }
   /** It ended while its module was loading, without an error that could be reported: `process.exit()` at import. */
   | { readonly kind: 'diedBeforeRunning' }
   | { readonly kind: 'moduleNotFound'; readonly path: string; readonly error?: ErrorRecord }

@@ -11,6 +11,7 @@ import { unreachable } from '../base/index.js';
 import type { AttemptKey, BackgroundWorker, ExitFacts, StopOrder, WorkerKey } from '../core/index.js';
 import { formatHandle, formatKey } from '../core/index.js';
 import type { ChannelMessage, OrderMessage, SpareRefusal, WorkerMessage } from '../protocol/index.js';
+import { introduce } from '../protocol/index.js';
 import type { Fact } from './fact.js';
 import type { Guardian } from './guardian.js';
 import type { Log } from './log.js';
@@ -54,6 +55,7 @@ export class Launcher implements Processes {
     this.#place = {
       epoch,
       directory,
+      introduction: introduce(),
       mainPath: MAIN_PATH,
       nodePath: settings.nodePath,
       execArgv: settings.workerExecArgv,
@@ -174,6 +176,10 @@ export class Launcher implements Processes {
         dispatch({ type: 'channelLost', ...key });
       },
       channelLost: () => dispatch({ type: 'channelLost', ...key }),
+      misheard: (error) => {
+        const fields = { ...this.#whoIs(key, worker), err: `${error.message}: ${error.detail}` };
+        log.say('warn', 'a worker of another version says what this one does not know', fields);
+      },
       exited: (facts) => {
         this.#bury(key);
         this.#options.exited(key);

@@ -6,7 +6,7 @@
  * What a spare prints and logs while it has no job comes from the modules that it preloads, and is passed on under the
  * name `spare`.
  */
-import type { Saying } from '../core/index.js';
+import type { ErrorRecord, Saying } from '../core/index.js';
 import type { WorkerMessage } from '../protocol/index.js';
 import type { Fact } from './fact.js';
 import type { Guardian } from './guardian.js';
@@ -87,12 +87,17 @@ export class Spares {
       // Whatever it says from now on could not be understood, and it has done nothing yet that would be lost.
       babbled: () => running().kill(),
       channelLost: () => running().kill(),
-      exited: ({ code, signal, output }) => {
+      misheard: (error) => {
+        const err = `${error.message}: ${error.detail}`;
+        log.say('warn', 'a spare of another version says what this one does not know', { pid, err });
+      },
+      exited: ({ code, signal, output, packageError }) => {
         guardian.delete(pid);
         // Not one that we ended.
         if (this.#processes.delete(spare)) {
           const how = signal ?? `exit ${code}`;
-          log.say('warn', 'a spare died', { pid, how, ...reasonOf(said), ...(output === '' ? {} : { output }) });
+          const why = packageError === undefined ? reasonOf(said) : faultOf(packageError);
+          log.say('warn', 'a spare died', { pid, how, ...why, ...(output === '' ? {} : { output }) });
         }
         dispatch({ type: 'spareExited', spare });
       },
@@ -102,6 +107,10 @@ export class Spares {
   #passLog({ level, message, fields }: Extract<WorkerMessage, { type: 'log' }>, workerPid: number): void {
     this.#options.log.pass(level, message, { ...fields, worker: 'spare', workerPid });
   }
+}
+
+function faultOf({ code, message, fields }: ErrorRecord): object {
+  return { code, err: message, ...fields };
 }
 
 /** Why, in a word, and what was thrown: of a module that it was to preload, or of what that had begun. */

@@ -7,6 +7,8 @@
  *   survive us.
  * - A process is over when its death was reported and then its channel and its output were read until the kernel holds
  *   no more; a grandchild that keeps the pipes open does not delay that. What is left of its process group is killed.
+ * - The files of the package may have been replaced or removed since the postmaster was started from them. Its first word
+ *   says of which version the process is: one that does not fit is killed, and a neighbour's unknown words are left out.
  * - A channel that ends while the process lives is a fact of its own. While the process is dying the kernel closes its
  *   descriptors before it reports the death, so its flags are looked at first.
  *
@@ -14,20 +16,31 @@
  */
 import type { ChildProcess } from 'node:child_process';
 import { spawn } from 'node:child_process';
-import { accessSync, constants, readFileSync, rmSync, statSync } from 'node:fs';
+import { accessSync, constants, existsSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { BgworkerError } from '../base/index.js';
-import type { AttemptKey, BackgroundWorker, ExitFacts, Saying } from '../core/index.js';
-import type { OrderMessage, WorkerMessage } from '../protocol/index.js';
-import { decodeSaying, encodeFrame, encodeJob, FrameReader, parseWorkerMessage } from '../protocol/index.js';
+import type { AttemptKey, BackgroundWorker, ErrorRecord, ExitFacts, Saying } from '../core/index.js';
+import type { Frame, GoodbyeDetail, Introduction, OrderMessage, Version, WorkerMessage } from '../protocol/index.js';
+import {
+  decodeSaying,
+  encodeFrame,
+  encodeJob,
+  FrameReader,
+  MessageError,
+  parseWorkerMessage,
+  whyNothingStarts,
+  whyNotStarted,
+} from '../protocol/index.js';
 import type { Forwarding } from './output.js';
 import { readToQuiet, WorkerOutput } from './output.js';
 
 export interface ProcessPlace {
   readonly epoch: string;
   readonly directory: string;
+  /** Our own copy of the package, as it was when we were started. */
+  readonly introduction: Introduction;
   /** The worker's main file. */
   readonly mainPath: string;
   readonly nodePath: string;
@@ -45,6 +58,8 @@ export interface WorkerListener {
   babbled(error: Error): void;
   channelLost(): void;
   exited(facts: ExitFacts): void;
+  /** It is another version, and said what we do not know: that is left out. */
+  misheard(error: MessageError): void;
 }
 
 export class WorkerProcess {
@@ -58,6 +73,10 @@ export class WorkerProcess {
   #orders: Socket | undefined;
   #state: 'alive' | 'dying' | 'gone' = 'alive';
   #isUnderstood = true;
+  /** What it said at first. */
+  #hello: Introduction | undefined;
+  /** Why it cannot be one of ours. */
+  #packageError: ErrorRecord | undefined;
 
   constructor(place: ProcessPlace, listener: WorkerListener) {
     this.#place = place;
@@ -98,13 +117,16 @@ export class WorkerProcess {
 
   giveJob(attempt: AttemptKey, worker: BackgroundWorker): void {
     this.#attempt = attempt;
-    const { epoch, directory } = this.#place;
+    const { epoch, directory, introduction } = this.#place;
+    const postmaster = versionOf(introduction);
     const handle = { epoch, slot: attempt.slot, generation: attempt.generation };
-    this.#orders?.write(encodeJob({ type: 'job', handle, attempt: attempt.attempt, worker, directory }));
+    const job = { type: 'job', handle, attempt: attempt.attempt, worker, directory, postmaster } as const;
+    this.#orders?.write(encodeJob(job));
   }
 
   beSpare(preload: readonly string[]): void {
-    this.#orders?.write(encodeFrame({ type: 'spare', preload }));
+    const postmaster = versionOf(this.#place.introduction);
+    this.#orders?.write(encodeFrame({ type: 'spare', preload, postmaster }));
   }
 
   /** Null while it is a spare, or was not given its job yet. */
@@ -161,9 +183,7 @@ export class WorkerProcess {
     try {
       this.#reader.push(chunk);
       for (let frame = this.#reader.next(); frame !== undefined; frame = this.#reader.next()) {
-        const { message, attachments } = parseWorkerMessage(frame);
-        if (message.type === 'said') this.#listener.said(decodeSaying(message.saying, attachments));
-        else this.#listener.heard(message, attachments);
+        if (this.#isUnderstood) this.#take(frame);
       }
     } catch (error) {
       // Anything else is our own fault, and not the worker's.
@@ -171,6 +191,33 @@ export class WorkerProcess {
       this.#isUnderstood = false;
       this.#listener.babbled(error);
     }
+  }
+
+  #take(frame: Frame<unknown>): void {
+    let taken: Frame<WorkerMessage>;
+    try {
+      taken = parseWorkerMessage(frame);
+    } catch (error) {
+      const isNeighbour = this.#hello !== undefined && this.#hello.package !== this.#place.introduction.package;
+      if (!isNeighbour || !(error instanceof MessageError)) throw error;
+      return this.#listener.misheard(error);
+    }
+    const { message, attachments } = taken;
+    if (message.type === 'hello' && !this.#recognise(message)) return;
+    if (message.type === 'said') this.#listener.said(decodeSaying(message.saying, attachments));
+    else this.#listener.heard(message, attachments);
+  }
+
+  /** The files may be others than when we were started from them. One that does not fit goes before it does anything. */
+  #recognise(hello: Introduction): boolean {
+    const { introduction, directory } = this.#place;
+    this.#hello = hello;
+    const why = whyNotStarted(introduction, hello, directory);
+    if (why === undefined) return true;
+    this.#packageError = recordOf(why);
+    this.#isUnderstood = false;
+    this.kill();
+    return false;
   }
 
   #wordsEnded(pid: number): void {
@@ -184,10 +231,18 @@ export class WorkerProcess {
     this.#state = 'gone';
     const output = (this.#output?.tail() ?? []).map((part) => part.text).join('');
     const outOfMemory = code !== 0 && this.#ranOutOfMemory();
+    const packageError = this.#packageError ?? this.#missingPackage();
     this.#output?.close();
     words.destroy();
     this.#orders?.destroy();
-    this.#listener.exited({ code, signal, output, outOfMemory });
+    this.#listener.exited({ code, signal, output, outOfMemory, ...(packageError && { packageError }) });
+  }
+
+  /** It never spoke, and what it should have booted from is gone. */
+  #missingPackage(): ErrorRecord | undefined {
+    const { introduction, mainPath, directory } = this.#place;
+    if (this.#hello !== undefined || existsSync(mainPath)) return undefined;
+    return recordOf(whyNothingStarts(introduction, mainPath, directory));
   }
 
   /** Whether Node left a report that says so; standard error can say anything. */
@@ -203,6 +258,15 @@ export class WorkerProcess {
       return false;
     }
   }
+}
+
+function versionOf({ protocol, package: version }: Introduction): Version {
+  return { protocol, package: version };
+}
+
+/** What the client makes an error of again, with detail and hint. */
+function recordOf({ code, message, detail = '', hint = '' }: GoodbyeDetail): ErrorRecord {
+  return { name: 'BgworkerError', code, message, fields: { detail, hint } };
 }
 
 /** Kills what is left of a worker's process group. */

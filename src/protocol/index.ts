@@ -47,6 +47,7 @@ export {
   type ReloadReport,
   type SettingChange,
   type SpareRefusal,
+  type Version,
   type WireSaying,
   type WireStatus,
   type WorkerMessage,
@@ -71,5 +72,5 @@ export {
   type Telling,
 } from './session.js';
 export { deserializeValue, serializeValue } from './values.js';
-export { mayTalk, restartCommand, type Version, whyNotServed, whyNotStarted, whyNotUnderstood } from './versions.js';
+export { mayTalk, whyNothingStarts, whyNotServed, whyNotStarted, whyNotUnderstood } from './versions.js';
 export { isWorkerValue, type ReadWorkerValue, readWorkerValue, type WorkerValue, workerBrand } from './workerValue.js';

@@ -35,6 +35,9 @@ export interface Introduction {
   readonly pid: number;
 }
 
+/** What of it decides whether two copies may talk to each other: see versions.ts. */
+export type Version = Pick<Introduction, 'protocol' | 'package'>;
+
 /** Where bytes stand: the index of an attachment of the same frame. */
 export type AttachmentIndex = number;
 
@@ -238,9 +241,10 @@ export type OrderMessage =
       readonly worker: BackgroundWorker;
       /** The postmaster's directory. */
       readonly directory: string;
+      readonly postmaster: Version;
     }
   /** The first message to a process that has no job yet: be a spare. The modules are file URLs. */
-  | { readonly type: 'spare'; readonly preload: readonly string[] }
+  | { readonly type: 'spare'; readonly preload: readonly string[]; readonly postmaster: Version }
   /** To a spare that is idle: nothing is to be done. What a job will pass through has been passed through once then. */
   | { readonly type: 'rehearsal' }
   | { readonly type: 'terminate'; readonly order: StopOrder }

@@ -92,6 +92,8 @@ const introduction = {
   pid,
 };
 
+const version: Rule = record({ protocol: introduction.protocol, package: introduction.package });
+
 const argument: Rule = record({ kind: oneOf('none', 'bytes', 'file') });
 /** Of a job. */
 const worker: Rule = record({ mainArg: argument });
@@ -130,10 +132,13 @@ const saying: Rule = (value) => {
 
 const systemRefusal = record({ errno: text(256), what: text(MAX_TEXT) });
 const staleRefusal = record({ file: text(MAX_TEXT) });
+const anyRefusal = record({ why: text(64) });
+/** A cause that only a newer version knows is one all the same. */
 const spareRefusal: Rule = (value) => {
-  if (!isRecord(value)) return 'a record';
+  const wanted = anyRefusal(value);
+  if (wanted !== undefined || !isRecord(value)) return wanted;
   if (value['why'] === 'stale') return staleRefusal(value);
-  return value['why'] === 'system' ? systemRefusal(value) : 'why, one of stale, system';
+  return value['why'] === 'system' ? systemRefusal(value) : undefined;
 };
 
 const stopOrder = oneOf('terminate', 'restart', 'ranTooLong', 'clientGone', 'postmasterShutdown');
@@ -230,8 +235,9 @@ export const parseOrderMessage = parser<OrderMessage>(
       attempt: integer(1, Number.MAX_SAFE_INTEGER),
       worker,
       directory: text(MAX_TEXT),
+      postmaster: version,
     },
-    spare: { preload: list(text(MAX_TEXT), 1_000) },
+    spare: { preload: list(text(MAX_TEXT), 1_000), postmaster: version },
     rehearsal: {},
     terminate: { order: stopOrder },
     reload: {},

@@ -51,6 +51,7 @@ function checkError(value: unknown, depth: number): string | undefined {
 }
 
 const KINDS: { readonly [kind: string]: Rule } = {
+  diedBeforeRuntime: record({ error: optional(errorRule) }),
   spawnFailed: record({ errno: text(256), what: text(MAX_TEXT) }),
   moduleNotFound: record({ path: text(MAX_TEXT), error: optional(errorRule) }),
   moduleThrew: record({ error: errorRule }),

@@ -14,16 +14,14 @@
  * Both sides of a connection ask, the postmaster at `hello` and the client at `welcome`, and what they say is made here,
  * so it is the same whoever says it: both versions, both places, both processes, and the command that mends it.
  */
-import type { GoodbyeDetail, Introduction } from './message.js';
-
-/** What of an introduction decides. */
-export type Version = Pick<Introduction, 'protocol' | 'package'>;
+import type { GoodbyeDetail, Introduction, Version } from './message.js';
 
 export function mayTalk(one: Version, other: Version): boolean {
   if (one.protocol !== other.protocol) return false;
+  if (one.package === other.package) return true;
   const here = read(one.package);
   const there = read(other.package);
-  if (here === undefined || there === undefined) return one.package === other.package;
+  if (here === undefined || there === undefined) return false;
   return here.major === there.major && Math.abs(here.minor - there.minor) <= 1;
 }
 
@@ -53,7 +51,17 @@ export function whyNotStarted(
     code: 'ERR_PROTOCOL_MISMATCH',
     message: 'the package under the postmaster was replaced by a version that does not fit it',
     detail: `the postmaster, ${describeCopy(postmaster)}; the worker, ${describeCopy(worker)}`,
-    hint: `restart the postmaster: ${restartCommand(directory)}`,
+    hint: restart(directory),
+  };
+}
+
+/** Why no worker can be started at all: the file that they boot from is gone. */
+export function whyNothingStarts(postmaster: Introduction, missing: string, directory: string): GoodbyeDetail {
+  return {
+    code: 'ERR_PACKAGE_REPLACED',
+    message: 'the package under the postmaster was removed',
+    detail: `${missing} is not there any more; the postmaster, ${describeCopy(postmaster)}`,
+    hint: `if it is being installed at this moment, wait for that; otherwise ${restart(directory)}`,
   };
 }
 
@@ -68,26 +76,26 @@ export function whyNotUnderstood(
     code: 'ERR_NOT_SUPPORTED',
     message: 'the postmaster does not understand this request',
     detail: `${problem.message}: ${problem.detail ?? ''}; ${describeBoth(postmaster, client)}`,
-    hint: isOlder(postmaster, client)
-      ? `restart the postmaster: ${restartCommand(directory)}`
-      : 'this is a fault of the client: report it, please',
+    hint: isOlder(postmaster, client) ? restart(directory) : 'this is a fault of the client: report it, please',
   };
 }
 
-/** What starts the postmaster of a directory anew, with the copy of the package whose command this is. */
-export function restartCommand(directory: string): string {
-  const place = `--directory ${/^[\w@%+=:,./-]+$/.test(directory) ? directory : `'${directory.replaceAll("'", `'\\''`)}'`}`;
-  return `bgworker stop ${place} && bgworker start ${place}`;
+function restart(directory: string): string {
+  const isPlain = /^[\w@%+=:,./-]+$/.test(directory);
+  const place = `--directory ${isPlain ? directory : `'${directory.replaceAll("'", `'\\''`)}'`}`;
+  return (
+    `restart the postmaster: bgworker stop ${place} && bgworker start ${place}` +
+    '; or, if a program of yours started it, that program'
+  );
 }
 
 /** The older of two has to go, or to be updated. */
 function adviseClient(postmaster: Introduction, client: Introduction, directory: string): string {
-  const restart = `restart the postmaster: ${restartCommand(directory)}`;
-  if (!isOlder(client, postmaster)) return restart;
+  if (!isOlder(client, postmaster)) return restart(directory);
   if (client.path === postmaster.path) {
     return `restart process ${client.pid}, whose files were replaced while it ran`;
   }
-  return `npm install bgworker@${postmaster.package} where the client is; or, with the client's version, ${restart}`;
+  return `npm install bgworker@${postmaster.package} where the client is, and start the client anew`;
 }
 
 function describeBoth(postmaster: Introduction, client: Introduction): string {

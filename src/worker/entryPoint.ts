@@ -17,7 +17,7 @@
 
 import { readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import type { OrderMessage } from '../protocol/index.js';
+import type { OrderMessage, Version } from '../protocol/index.js';
 import type { Job, PackageCopy } from './context.js';
 import { Context, lendClient } from './context.js';
 import { exportNames, findFunction } from './exported.js';
@@ -95,11 +95,11 @@ class Worker {
   #told(message: OrderMessage, attachments: readonly Uint8Array[]): void {
     switch (message.type) {
       case 'job':
-        this.#work(message, attachments[0] ?? null);
+        this.#serve(message.postmaster, () => this.#work(message, attachments[0] ?? null));
         break;
       case 'spare':
         // Not awaited, neither this nor the work: what goes wrong in it is an uncaught error, and so is said.
-        void this.#beSpare(message.preload);
+        this.#serve(message.postmaster, () => void this.#beSpare(message.preload));
         break;
       case 'rehearsal':
         break;
@@ -118,6 +118,19 @@ class Worker {
         this.#run.context?.channelMessage(message, attachments[0] ?? null);
         break;
     }
+  }
+
+  /** Our files may be newer than the postmaster, or older. */
+  #serve(postmaster: Version, begin: () => void): void {
+    if (postmaster.package === this.#boot.version) begin();
+    else void this.#judge(postmaster, begin);
+  }
+
+  /** One that we do not fit knows it by our hello, and is about to kill us: until then nothing may be done. */
+  async #judge(postmaster: Version, begin: () => void): Promise<void> {
+    const { mayTalk, PROTOCOL_VERSION } = await import('../protocol/index.js');
+    if (!mayTalk(postmaster, { protocol: PROTOCOL_VERSION, package: this.#boot.version })) process.exit(1);
+    begin();
   }
 
   async #beSpare(preload: readonly string[]): Promise<void> {

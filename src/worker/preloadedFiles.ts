@@ -1,6 +1,7 @@
 /**
  * The files that a spare has preloaded, and whether they are still what was loaded: a worker must not run code that
- * nobody could have loaded any more when it was registered.
+ * nobody could have loaded any more when it was registered. Our own package is among them: an update may have replaced
+ * it, and one process is to run one version.
  *
  * The list is the debugger's: when it is enabled it names every script there is, ES module or CommonJS, on every version
  * of Node. It is asked within the process, once, without a port. What else `require` has loaded (JSON, addons) stands in
@@ -35,21 +36,27 @@ export class PreloadedFiles {
   /** Changed while it was loaded. */
   #changed: string | undefined;
 
-  /** To be made before the first is imported, and called after the last. Files of our own package are left out: a worker runs the version of its postmaster. */
+  /**
+   * To be made before the first is imported, and called after the last. Of our own package one file speaks for all, the
+   * one that this process has booted from: whoever replaces a package replaces that too.
+   */
   async record(modules: readonly string[], packagePath: string): Promise<void> {
+    this.#note(`${packagePath}dist/src/worker/boot.cjs`, performance.timeOrigin);
     if (modules.length === 0 && !this.#optionsLoad) return;
     const ours = `${packagePath}dist/src/`;
     const required = Object.keys(createRequire(import.meta.url).cache);
     // The modules that were named by their names too: a link may lead somewhere else by then.
     const named = modules.map((module) => fileURLToPath(module));
     const loaded = [...(await scriptPaths()), ...required, ...named].filter((path) => !path.startsWith(ours));
-    for (const path of new Set([...loaded, ...waymarks(loaded)])) {
-      const stats = tryStat(path);
-      // What was never a file of its own (the inside of an archive, a name that a loader made up) cannot be compared.
-      if (stats === undefined) continue;
-      this.#files.set(path, printOf(stats));
-      if (changedBy(stats) >= this.#since) this.#changed ??= path;
-    }
+    for (const path of new Set([...loaded, ...waymarks(loaded)])) this.#note(path, this.#since);
+  }
+
+  #note(path: string, since: number): void {
+    const stats = tryStat(path);
+    // What was never a file of its own (the inside of an archive, a name that a loader made up) cannot be compared.
+    if (stats === undefined) return;
+    this.#files.set(path, printOf(stats));
+    if (changedBy(stats) >= since) this.#changed ??= path;
   }
 
   /** The first that is not what it was. */

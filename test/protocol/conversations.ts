@@ -60,6 +60,8 @@ export const row: ActivityRow = {
 /** The words with which somebody introduces himself. */
 export const introduction = { protocol: PROTOCOL_VERSION, package: '0.1.0', path: '/p/', node: 'v20.19.0', pid: 7 };
 
+export const ours = { protocol: PROTOCOL_VERSION, package: '0.1.0' };
+
 type Sample = Message | Buffer;
 type Samples<M extends { readonly type: string }> = { readonly [Type in M['type']]: readonly [Sample, ...Sample[]] };
 
@@ -162,8 +164,17 @@ const fromWorker: Samples<WorkerMessage> = {
 };
 
 const toWorker: Samples<OrderMessage> = {
-  job: [encodeJob({ type: 'job', handle: { epoch: 'e', ...key }, attempt: 1, worker: withBytes, directory: '/d' })],
-  spare: [{ type: 'spare', preload: ['file:///p.js'] }],
+  job: [
+    encodeJob({
+      type: 'job',
+      handle: { epoch: 'e', ...key },
+      attempt: 1,
+      worker: withBytes,
+      directory: '/d',
+      postmaster: ours,
+    }),
+  ],
+  spare: [{ type: 'spare', preload: ['file:///p.js'], postmaster: ours }],
   rehearsal: [{ type: 'rehearsal' }],
   terminate: [{ type: 'terminate', order: 'restart' }],
   reload: [{ type: 'reload' }],

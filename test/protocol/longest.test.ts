@@ -74,7 +74,9 @@ test('a job of the longest registration can be made', () => {
   assert.equal(encodeRegister({ ...register, worker: longest }).length, MAX_FRAME_BYTES + 4);
   const handle = { epoch: 'e'.repeat(32), slot: 999_999_999, generation: 999_999_999_999_999 };
   const directory = `/${dear.repeat(106)}`;
-  const job = encodeJob({ type: 'job', handle, attempt: Number.MAX_SAFE_INTEGER, worker: longest, directory });
+  const postmaster = { protocol: 1_000_000, package: 'v'.repeat(256) };
+  const attempt = Number.MAX_SAFE_INTEGER;
+  const job = encodeJob({ type: 'job', handle, attempt, worker: longest, directory, postmaster });
   assert.ok(job.length > MAX_FRAME_BYTES + 4);
 });
 

@@ -26,7 +26,7 @@ import {
   parsePostmasterMessage,
   parseWorkerMessage,
 } from '../../src/protocol/index.js';
-import { bytes, conversations, frameOf, key, reason, row, status, withBytes, worker } from './conversations.js';
+import { bytes, conversations, frameOf, key, ours, reason, row, status, withBytes, worker } from './conversations.js';
 
 /** Said only where there is something to say. */
 const MAY_BE_MISSING = ['goodbye.postmaster'];
@@ -164,7 +164,16 @@ test('bytes go beside the header and come back to their places', () => {
   assert.deepEqual(decodeRegister(register.message, register.attachments).worker, withBytes);
 
   const job = parseOrderMessage(
-    frameOf(encodeJob({ type: 'job', handle: { epoch: 'e', ...key }, attempt: 1, worker: withBytes, directory: '/d' })),
+    frameOf(
+      encodeJob({
+        type: 'job',
+        handle: { epoch: 'e', ...key },
+        attempt: 1,
+        worker: withBytes,
+        directory: '/d',
+        postmaster: ours,
+      }),
+    ),
   );
   assert.ok(job.message.type === 'job');
   assert.deepEqual(decodeJob(job.message, job.attachments).worker, withBytes);

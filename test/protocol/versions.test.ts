@@ -4,7 +4,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Introduction } from '../../src/protocol/index.js';
-import { mayTalk, PROTOCOL_VERSION, whyNotServed, whyNotStarted } from '../../src/protocol/index.js';
+import {
+  mayTalk,
+  PROTOCOL_VERSION,
+  whyNothingStarts,
+  whyNotServed,
+  whyNotStarted,
+  whyNotUnderstood,
+} from '../../src/protocol/index.js';
 
 const table: readonly (readonly [one: string, other: string, may: boolean])[] = [
   ['0.1.0', '0.1.0', true],
@@ -50,6 +57,10 @@ test('another protocol is refused whatever the versions are', () => {
 const postmaster: Introduction = { protocol: 1, package: '0.1.0', path: '/srv/old/', node: 'v20.19.0', pid: 11 };
 const client: Introduction = { protocol: 1, package: '0.3.0', path: '/srv/new/', node: 'v24.0.0', pid: 22 };
 
+const restart =
+  'restart the postmaster: bgworker stop --directory /run/b && bgworker start --directory /run/b' +
+  '; or, if a program of yours started it, that program';
+
 test('a refusal names both versions, both places and both processes', () => {
   const refusal = whyNotServed(postmaster, client, '/run/b');
   assert.deepEqual(refusal, {
@@ -58,12 +69,11 @@ test('a refusal names both versions, both places and both processes', () => {
     detail:
       'the postmaster, process 11, is bgworker 0.1.0 (protocol 1) in /srv/old/; ' +
       'the client, process 22, is bgworker 0.3.0 (protocol 1) in /srv/new/',
-    hint: 'restart the postmaster: bgworker stop --directory /run/b && bgworker start --directory /run/b',
+    hint: restart,
   });
   assert.equal(whyNotServed(postmaster, { ...client, package: '0.2.0' }, '/run/b'), undefined);
 });
 
-const restart = 'restart the postmaster: bgworker stop --directory /run/b && bgworker start --directory /run/b';
 const remedies: readonly (readonly [string, Partial<Introduction>, Partial<Introduction>, string])[] = [
   ['an older postmaster is restarted', { package: '0.1.0' }, { package: '0.3.0' }, restart],
   [
@@ -73,10 +83,10 @@ const remedies: readonly (readonly [string, Partial<Introduction>, Partial<Intro
     restart,
   ],
   [
-    'an older client is updated, or the postmaster is',
+    'an older client is updated',
     { package: '0.12.1' },
     { package: '0.9.0' },
-    `npm install bgworker@0.12.1 where the client is; or, with the client's version, ${restart}`,
+    'npm install bgworker@0.12.1 where the client is, and start the client anew',
   ],
   [
     'an older client whose own files were replaced is restarted',
@@ -97,7 +107,7 @@ for (const [title, changesOfPostmaster, changesOfClient, hint] of remedies) {
 test('the command is one that a shell reads as it is meant', () => {
   assert.match(
     whyNotServed(postmaster, client, "/home/o'neil/my app")?.hint ?? '',
-    / --directory '\/home\/o'\\''neil\/my app'$/,
+    / start --directory '\/home\/o'\\''neil\/my app';/,
   );
 });
 
@@ -111,4 +121,31 @@ test('workers of a version that does not fit are explained in the same way', () 
       'the worker, process 22, is bgworker 0.3.0 (protocol 1) in /srv/old/',
     hint: restart,
   });
+});
+
+test('nothing can be started from a package that is gone', () => {
+  assert.deepEqual(whyNothingStarts(postmaster, '/srv/old/dist/src/worker/boot.cjs', '/run/b'), {
+    code: 'ERR_PACKAGE_REPLACED',
+    message: 'the package under the postmaster was removed',
+    detail:
+      '/srv/old/dist/src/worker/boot.cjs is not there any more; ' +
+      'the postmaster, process 11, is bgworker 0.1.0 (protocol 1) in /srv/old/',
+    hint: `if it is being installed at this moment, wait for that; otherwise ${restart}`,
+  });
+});
+
+test('a request that is not understood names what it was, and the older of the two', () => {
+  const problem = { message: 'unknown message', detail: 'from the client: type "teleport"' };
+  const newer = whyNotUnderstood(postmaster, { ...client, package: '0.2.0' }, '/run/b', problem);
+  assert.deepEqual(newer, {
+    code: 'ERR_NOT_SUPPORTED',
+    message: 'the postmaster does not understand this request',
+    detail:
+      'unknown message: from the client: type "teleport"; ' +
+      'the postmaster, process 11, is bgworker 0.1.0 (protocol 1) in /srv/old/; ' +
+      'the client, process 22, is bgworker 0.2.0 (protocol 1) in /srv/new/',
+    hint: restart,
+  });
+  const same = whyNotUnderstood(postmaster, { ...client, package: '0.1.0' }, '/run/b', problem);
+  assert.match(same.hint ?? '', /fault of the client/);
 });

@@ -14,7 +14,18 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { BackgroundWorker } from '../../src/core/index.js';
 import { completeBackgroundWorker } from '../../src/core/index.js';
 import type { OrderMessage, WireSaying, WorkerMessage } from '../../src/protocol/index.js';
-import { encodeFrame, encodeJob, FrameReader, parseWorkerMessage, serializeValue } from '../../src/protocol/index.js';
+import {
+  encodeFrame,
+  encodeJob,
+  FrameReader,
+  PACKAGE_VERSION,
+  PROTOCOL_VERSION,
+  parseWorkerMessage,
+  serializeValue,
+} from '../../src/protocol/index.js';
+
+/** The postmaster that a test plays is of our version. */
+const OURS = { protocol: PROTOCOL_VERSION, package: PACKAGE_VERSION };
 
 const main = fileURLToPath(new URL('../../src/worker/boot.cjs', import.meta.url));
 const fixtures = new URL('../../../test/fixtures/workers/', import.meta.url);
@@ -90,7 +101,8 @@ export class WorkerProcess implements AsyncDisposable {
       });
     });
     const { preload } = options;
-    if (preload !== undefined) this.order({ type: 'spare', preload: preload.map((name) => this.#urlOf(name)) });
+    if (preload !== undefined)
+      this.order({ type: 'spare', preload: preload.map((name) => this.#urlOf(name)), postmaster: OURS });
     else if (options.job !== false) this.giveJob();
   }
 
@@ -102,6 +114,7 @@ export class WorkerProcess implements AsyncDisposable {
         handle: { epoch: 'e1', slot: 3, generation: 7 },
         attempt: 1,
         directory: this.directory,
+        postmaster: OURS,
         worker: completeBackgroundWorker({
           name: 'tested',
           module: this.module,
