@@ -1,11 +1,13 @@
 /**
  * The verbs as functions of the package, for programs that want no set-up: one postmaster for each process, made when
  * the first of them is called. It is the one that `BGWORKER_DIR` names, else an embedded one; inside a worker it is the
- * worker's own. If it died, the next call has a new one.
+ * worker's own, or of a copy that the worker was not started with, one in the worker's place (runtime.ts). If it died, the
+ * next call has a new one.
  *
  * It keeps the process alive only while something is awaited, and installs no signal handler.
  */
 import type { WorkerValue } from '../protocol/index.js';
+import { PACKAGE_VERSION } from '../protocol/index.js';
 import type { Client } from './client.js';
 import { connect } from './connect.js';
 import { startPostmaster } from './embedded.js';
@@ -65,7 +67,8 @@ async function clientFor(options: { readonly signal?: AbortSignal | undefined } 
 }
 
 async function defaultClient(): Promise<Client> {
-  if (runtime.worker !== undefined) return runtime.worker();
+  const { worker } = runtime;
+  if (worker?.version === PACKAGE_VERSION) return worker.client();
   for (;;) {
     const present = runtime.defaultClient ?? openDefault();
     const client = await present;
@@ -75,12 +78,16 @@ async function defaultClient(): Promise<Client> {
 }
 
 function openDefault(): Promise<Client> {
-  const directory = process.env['BGWORKER_DIR'];
-  const opening = directory === undefined || directory === '' ? startPostmaster() : connect({ directory });
+  const opening = runtime.worker === undefined ? openNamed() : runtime.worker.place().then(connect);
   runtime.defaultClient = opening;
   // One that could not be had is no one's default; whoever asked is told by the promise itself.
   opening.catch(() => {
     if (runtime.defaultClient === opening) runtime.defaultClient = undefined;
   });
   return opening;
+}
+
+function openNamed(): Promise<Client> {
+  const directory = process.env['BGWORKER_DIR'];
+  return directory === undefined || directory === '' ? startPostmaster() : connect({ directory });
 }

@@ -1,19 +1,47 @@
 /**
  * What all copies of the package in one process share, on `globalThis`: there it survives a module that is loaded
- * again (hot module replacement), and two copies find each other. Copies of one version share it; a copy of another
+ * again (hot module replacement), and two copies find each other. Copies of one version share it. A copy of another
  * version refuses to be imported, since each would start a postmaster of its own and know nothing of the other's.
+ *
+ * Inside a worker it is otherwise. The process was started with the postmaster's copy, which has put here what it lends
+ * (worker/context.ts), and its module may import another one: that of its own project, while the postmaster is a daemon
+ * that was installed globally, or before an update. If the two may talk to each other (protocol/versions.ts), so can
+ * this copy and the postmaster: it makes a client of its own, with its own classes, in the worker's place. If they may
+ * not, it refuses.
+ *
+ * Copies of other versions read what stands here, so its fields keep their names and their meaning.
  */
 import { BgworkerError } from '../base/index.js';
-import { PACKAGE_PATH, PACKAGE_VERSION } from '../protocol/index.js';
+import type { WorkerKey } from '../core/index.js';
+import { mayTalk, PACKAGE_PATH, PACKAGE_VERSION, PROTOCOL_VERSION } from '../protocol/index.js';
 import type { Client } from './client.js';
 
 export interface Runtime {
+  /** Of the copy that made it. */
   readonly version: string;
   readonly path: string;
   /** The client of the functions of the package; undefined until the first is called. */
   defaultClient: Promise<Client> | undefined;
-  /** Set by the worker runtime: inside a worker those functions use the worker's own client. */
-  worker: (() => Promise<Client>) | undefined;
+  /** Undefined in a process that is no worker. */
+  worker: Lent | undefined;
+}
+
+/** What the worker runtime lends to the functions of the package. Both reject while nothing may be started. */
+export interface Lent {
+  /** The copy that the postmaster started this process with. */
+  readonly version: string;
+  readonly path: string;
+  readonly protocol: number;
+  /** For copies of that version: the worker's own. */
+  readonly client: () => Promise<Client>;
+  /** For neighbours, which connect by themselves. */
+  readonly place: () => Promise<WorkerPlace>;
+}
+
+/** Where a worker's postmaster is, and which of its workers this process is. */
+export interface WorkerPlace {
+  readonly directory: string;
+  readonly worker: WorkerKey;
 }
 
 const KEY = Symbol.for('bgworker.runtime');
@@ -28,8 +56,35 @@ function findRuntime(global: { [KEY]?: Runtime }): Runtime {
     return own;
   }
   if (present.version === PACKAGE_VERSION) return present;
-  throw new BgworkerError('ERR_TWO_COPIES', 'two versions of bgworker are loaded in one process', {
-    detail: `${present.version} in ${present.path}, and ${PACKAGE_VERSION} in ${PACKAGE_PATH}`,
+  const { worker } = present;
+  if (worker === undefined) throw twoCopies(present);
+  const ours = { protocol: PROTOCOL_VERSION, package: PACKAGE_VERSION };
+  if (!mayTalk({ protocol: worker.protocol, package: worker.version }, ours)) throw twoVersions(worker);
+  return {
+    version: PACKAGE_VERSION,
+    path: PACKAGE_PATH,
+    defaultClient: undefined,
+    // A spare is lent another one when it becomes a worker.
+    get worker() {
+      return present.worker;
+    },
+  };
+}
+
+function twoCopies({ version, path }: Runtime): BgworkerError {
+  return new BgworkerError('ERR_TWO_COPIES', 'two versions of bgworker are loaded in one process', {
+    detail: `${version} in ${path}, and ${PACKAGE_VERSION} in ${PACKAGE_PATH}`,
     hint: 'install one version for all: npm ls bgworker shows who wants which',
   });
+}
+
+function twoVersions({ version, path }: Lent): BgworkerError {
+  return new BgworkerError(
+    'ERR_TWO_COPIES',
+    'this worker imports a version of bgworker that does not fit its postmaster',
+    {
+      detail: `the postmaster has started it with ${version} in ${path}; its module imports ${PACKAGE_VERSION} in ${PACKAGE_PATH}`,
+      hint: `start the postmaster with the version that the module imports, or npm install bgworker@${version} for the module`,
+    },
+  );
 }

@@ -6,10 +6,10 @@
  * event loop is empty: a wait that only the postmaster can end is none that never settles.
  */
 import { getEventListeners } from 'node:events';
-import type { Client, Runtime } from '../client/index.js';
+import type { Client, Lent, Runtime, WorkerPlace } from '../client/index.js';
 import type { ChannelMessage, ChannelOptions, OrderMessage, WorkerMessage } from '../protocol/index.js';
 import type { Log } from './log.js';
-import { part, tryProtocol } from './parts.js';
+import { part, replacedFile, tryProtocol } from './parts.js';
 import type { PeerChannel } from './peerChannel.js';
 import type { PostmasterLine } from './postmasterLine.js';
 import type { Progress } from './progress.js';
@@ -19,6 +19,7 @@ import type { WorkerLatch } from './workerLatch.js';
 
 /** Which copy of the package this is. */
 export interface PackageCopy {
+  readonly protocol: number;
   readonly version: string;
   readonly path: string;
 }
@@ -38,6 +39,7 @@ export class Context {
   #channel: PeerChannel | null = null;
   #client: Promise<Client> | null = null;
   #terminated: Promise<void> | null = null;
+  #placesTaken = 0;
   #isReady = false;
   /** What the worker's function is given. */
   readonly face: WorkerContext;
@@ -86,9 +88,9 @@ export class Context {
     return this.#channel?.unsentMessages ?? 0;
   }
 
-  /** Whether this process has a connection of its own to the postmaster. */
-  get hasClient(): boolean {
-    return this.#client !== null;
+  /** How many connections of our own this process has to the postmaster. */
+  get connections(): number {
+    return (this.#client === null ? 0 : 1) + this.#placesTaken;
   }
 
   /**
@@ -97,7 +99,10 @@ export class Context {
    * that starts workers when it is imported would be imported by them, and start more, without end.
    */
   lendClient(copy: PackageCopy, mayBeUsed: () => boolean): void {
-    lendClient(copy, async () => (mayBeUsed() ? this.#theClient() : refuseWhileLoading(this.#job)));
+    lendClient(copy, {
+      client: async () => (mayBeUsed() ? this.#theClient() : refuseWhileLoading(this.#job)),
+      place: async () => (mayBeUsed() ? this.#takePlace() : refuseWhileLoading(this.#job)),
+    });
   }
 
   #awaitsStop(): boolean {
@@ -183,6 +188,13 @@ export class Context {
     return this.#channel;
   }
 
+  /** A copy of another version makes a connection of its own. */
+  async #takePlace(): Promise<WorkerPlace> {
+    const place = await placeOf(this.#job);
+    this.#placesTaken += 1;
+    return place;
+  }
+
   #theClient(): Promise<Client> {
     if (this.#client !== null) return this.#client;
     const client = connectAs(this.#job);
@@ -195,11 +207,12 @@ export class Context {
   }
 }
 
-/** To this process, from now on. One that a preloaded module has a hold of already is changed and not replaced. */
-export function lendClient({ version, path }: PackageCopy, worker: () => Promise<Client>): void {
+/** To this process, from now on. What a preloaded module has a hold of already is changed and not replaced. */
+export function lendClient({ protocol, version, path }: PackageCopy, lent: Pick<Lent, 'client' | 'place'>): void {
   const key = Symbol.for('bgworker.runtime');
   const present = (globalThis as { [key]?: Runtime })[key];
-  if (present?.version === version) {
+  const worker: Lent = { protocol, version, path, ...lent };
+  if (present !== undefined) {
     present.worker = worker;
     return;
   }
@@ -207,7 +220,21 @@ export function lendClient({ version, path }: PackageCopy, worker: () => Promise
   Object.defineProperty(globalThis, key, { value: shared, configurable: true, writable: true });
 }
 
-async function connectAs({ worker, directory, handle }: Job): Promise<Client> {
+async function connectAs(job: Job): Promise<Client> {
+  const place = await placeOf(job);
+  const file = replacedFile();
+  if (file !== undefined) {
+    const { BgworkerError } = await import('../base/index.js');
+    throw new BgworkerError('ERR_PACKAGE_REPLACED', 'the package that this worker runs on was replaced while it ran', {
+      detail: `${file} is not the file that it was started with, and a process runs one version only`,
+      hint: 'restart the worker; or have it use its client before it goes on: await ctx.client',
+    });
+  }
+  const { connect } = await import('../client/index.js');
+  return connect(place);
+}
+
+async function placeOf({ worker, directory, handle }: Job): Promise<WorkerPlace> {
   if (!worker.attach) {
     const { BgworkerError } = await import('../base/index.js');
     throw new BgworkerError('ERR_NOT_ATTACHED', 'this worker may not speak to its postmaster', {
@@ -215,8 +242,7 @@ async function connectAs({ worker, directory, handle }: Job): Promise<Client> {
       hint: 'register it with attach: true, if it may register workers and ask for others',
     });
   }
-  const { connect } = await import('../client/index.js');
-  return connect({ directory, worker: { slot: handle.slot, generation: handle.generation } });
+  return { directory, worker: { slot: handle.slot, generation: handle.generation } };
 }
 
 async function refuseWhileLoading({ worker }: Job): Promise<never> {

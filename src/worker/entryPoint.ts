@@ -128,8 +128,9 @@ class Worker {
 
   /** One that we do not fit knows it by our hello, and is about to kill us: until then nothing may be done. */
   async #judge(postmaster: Version, begin: () => void): Promise<void> {
-    const { mayTalk, PROTOCOL_VERSION } = await import('../protocol/index.js');
-    if (!mayTalk(postmaster, { protocol: PROTOCOL_VERSION, package: this.#boot.version })) process.exit(1);
+    const { mayTalk } = await import('../protocol/index.js');
+    const { protocol, version } = this.#boot;
+    if (!mayTalk(postmaster, { protocol, package: version })) process.exit(1);
     begin();
   }
 
@@ -262,8 +263,8 @@ class Run {
     }
     const { serializeResult, warnOfLeftovers } = await import('./returned.js');
     const result = await serializeResult(value);
-    const { unsentMessages, hasClient } = context;
-    const pipesOfOurs = this.#boot.countUsedStreams() + (hasClient ? 1 : 0);
+    const { unsentMessages, connections } = context;
+    const pipesOfOurs = this.#boot.countUsedStreams() + connections;
     warnOfLeftovers({ log: () => context.log, pipesOfOurs, unsentMessages, before });
     this.#lastWords.say({ word: 'returned', asked: this.#stop.wasAsked, result });
     this.#exit();

@@ -33,7 +33,7 @@ let usedStreams = 0;
 for (const name of ['stdout', 'stderr'] as const) blockOutput(name);
 
 /** As protocol/introduction.ts has it; a test holds them together. */
-const copy = { version: '0.1.0', path: fileURLToPath(new URL('../../..', import.meta.url)) };
+const copy = { protocol: 1, version: '0.1.0', path: fileURLToPath(new URL('../../..', import.meta.url)) };
 sayHello();
 
 void import('./entryPoint.js').then(({ runWorker }) =>
@@ -78,7 +78,7 @@ function sayHello(): void {
   const header = Buffer.from(
     JSON.stringify({
       type: 'hello',
-      protocol: 1,
+      protocol: copy.protocol,
       package: copy.version,
       path: copy.path,
       node: process.version,

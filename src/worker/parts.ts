@@ -9,6 +9,8 @@
  * - A module that somebody is importing at this moment cannot be required. Nobody but us imports the parts
  *   listed here; protocol is shared with the client, so `tryProtocol` may say no, and who asks for it has another way.
  */
+import { statSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 
 interface Parts {
   readonly log: typeof import('./log.js');
@@ -19,6 +21,8 @@ interface Parts {
 
 const parts: { -readonly [Name in keyof Parts]?: Parts[Name] } = {};
 let areKept = false;
+/** What the file that we have booted from was, when everything else was loaded. */
+let print: string | undefined;
 let protocol: typeof import('../protocol/index.js') | undefined;
 
 /** Undefined where there is nothing to wait for. */
@@ -49,6 +53,7 @@ export function keepParts(): void {
 
 /** All of it now: a spare has the time, and its worker shall find everything there. */
 export async function keepAll(): Promise<void> {
+  print ??= printOf(bootFile());
   // One after the other and not at once, so that the worker's own business goes on in between.
   protocol = await import('../protocol/index.js');
   await prepareParts();
@@ -59,6 +64,24 @@ export async function keepAll(): Promise<void> {
   await import('./returned.js');
   await import('./resultGate.js');
   areKept = true;
+}
+
+/**
+ * What is not kept, being large, is the client (`ctx.client`). Whoever loads it later asks here first: the file that this
+ * process has booted from, if it is gone or another one by now. A process runs one version, and not halves of two.
+ */
+export function replacedFile(): string | undefined {
+  const file = bootFile();
+  return print === undefined || print === printOf(file) ? undefined : file;
+}
+
+function bootFile(): string {
+  return fileURLToPath(import.meta.url);
+}
+
+function printOf(file: string): string {
+  const { ino, size, mtimeMs, ctimeMs } = statSync(file, { throwIfNoEntry: false }) ?? {};
+  return [ino, size, mtimeMs, ctimeMs].join();
 }
 
 export function part<Name extends keyof Parts>(name: Name): Parts[Name] {

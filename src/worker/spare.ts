@@ -80,7 +80,8 @@ export class Spare implements Player {
 
   #beNobody(): void {
     process.title = 'bgworker: spare';
-    this.#bootFile.lendClient(this.#boot, async () => refuseWithoutJob(this.#modules));
+    const refuse = async (): Promise<never> => refuseWithoutJob(this.#modules);
+    this.#bootFile.lendClient(this.#boot, { client: refuse, place: refuse });
   }
 }
 

@@ -31,3 +31,35 @@ test('a copy of another version refuses to be imported, and names both', () => {
   assert.match(output, /ERR_TWO_COPIES/);
   assert.match(output, /9\.9\.9 in \/opt\/other, and \d+\.\d+\.\d+ in \//);
 });
+
+/** As the worker runtime of such a version has prepared the process. */
+function lentBy(version: string): string {
+  return `
+    const lent = { version: '${version}', path: '/opt/daemon', protocol: 1, client: async () => 'its client', place: async () => {} };
+    const present = { version: '${version}', path: '/opt/daemon', defaultClient: undefined, worker: lent };
+    globalThis[Symbol.for('bgworker.runtime')] = present;
+  `;
+}
+
+test('in a worker, a copy that may talk to the postmaster shares what is lent, and nothing else', () => {
+  const { status, output } = evaluate(`
+    ${lentBy('0.2.5')}
+    const { runtime } = await import('${runtime}');
+    const own = runtime !== present && runtime.version === '0.1.0' && runtime.worker === lent;
+    present.worker = { ...lent };
+    if (!own || runtime.worker !== present.worker) process.exit(1);
+  `);
+  assert.equal(status, 0, output);
+});
+
+test('in a worker, a copy that may not talk to the postmaster says so when it is imported, and what to do', () => {
+  const { status, output } = evaluate(`${lentBy('0.3.0')} await import('${runtime}');`);
+  assert.equal(status, 1);
+  assert.match(output, /ERR_TWO_COPIES/);
+  assert.match(output, /this worker imports a version of bgworker that does not fit its postmaster/);
+  assert.match(output, /started it with 0\.3\.0 in \/opt\/daemon; its module imports 0\.1\.0 in \//);
+  assert.match(
+    output,
+    /start the postmaster with the version that the module imports, or npm install bgworker@0\.3\.0/,
+  );
+});

@@ -226,7 +226,7 @@ test('news of a type that only another version knows is left out; from the same 
   const { session, receive, welcome, heard } = open();
   const news = { type: 'ofANewerVersion' } as unknown as PostmasterMessage;
   session.connected();
-  welcome({ package: '0.2.0' });
+  welcome({ package: '9.9.9' });
   receive(news, { type: 'channelClosed', slot: 1, generation: 2 });
   assert.equal(heard.at(-1)?.type, 'channelClosed');
   assert.throws(() => receive({ ...news, type: 'notify' } as PostmasterMessage), { code: 'ERR_BAD_MESSAGE' });

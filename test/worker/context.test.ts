@@ -147,7 +147,7 @@ test('a worker that is not attached may not ask for its client, and may spread i
 
 test('a module that starts workers when it is imported is refused', () =>
   withWorker(
-    { files: { 'a.mjs': "await globalThis[Symbol.for('bgworker.runtime')].worker(); export default () => {}" } },
+    { files: { 'a.mjs': "await globalThis[Symbol.for('bgworker.runtime')].worker.client(); export default () => {}" } },
     async (worker) => {
       const said = await worker.said();
       assert.equal(said?.word, 'moduleThrew');
