@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
+import { PACKAGE_VERSION } from '../../src/protocol/index.js';
 
 const runtime = new URL('../../src/client/runtime.js', import.meta.url).href;
 
@@ -32,6 +33,10 @@ test('a copy of another version refuses to be imported, and names both', () => {
   assert.match(output, /9\.9\.9 in \/opt\/other, and \d+\.\d+\.\d+ in \//);
 });
 
+const [major, minor] = PACKAGE_VERSION.split('.').map(Number);
+const near = `${major}.${(minor ?? 0) + 1}.5`;
+const far = `${major}.${(minor ?? 0) + 2}.0`;
+
 /** As the worker runtime of such a version has prepared the process. */
 function lentBy(version: string): string {
   return `
@@ -43,9 +48,9 @@ function lentBy(version: string): string {
 
 test('in a worker, a copy that may talk to the postmaster shares what is lent, and nothing else', () => {
   const { status, output } = evaluate(`
-    ${lentBy('0.2.5')}
+    ${lentBy(near)}
     const { runtime } = await import('${runtime}');
-    const own = runtime !== present && runtime.version === '0.1.0' && runtime.worker === lent;
+    const own = runtime !== present && runtime.version === '${PACKAGE_VERSION}' && runtime.worker === lent;
     present.worker = { ...lent };
     if (!own || runtime.worker !== present.worker) process.exit(1);
   `);
@@ -53,13 +58,13 @@ test('in a worker, a copy that may talk to the postmaster shares what is lent, a
 });
 
 test('in a worker, a copy that may not talk to the postmaster says so when it is imported, and what to do', () => {
-  const { status, output } = evaluate(`${lentBy('0.3.0')} await import('${runtime}');`);
+  const { status, output } = evaluate(`${lentBy(far)} await import('${runtime}');`);
   assert.equal(status, 1);
   assert.match(output, /ERR_TWO_COPIES/);
   assert.match(output, /this worker imports a version of bgworker that does not fit its postmaster/);
-  assert.match(output, /started it with 0\.3\.0 in \/opt\/daemon; its module imports 0\.1\.0 in \//);
-  assert.match(
+  assert.ok(
+    output.includes(`started it with ${far} in /opt/daemon; its module imports ${PACKAGE_VERSION} in /`),
     output,
-    /start the postmaster with the version that the module imports, or npm install bgworker@0\.3\.0/,
   );
+  assert.ok(output.includes(`or npm install bgworker@${far} for the module`), output);
 });

@@ -1,0 +1,196 @@
+/**
+ * Updates under a running daemon, with copies of the built package as one version and the two that follow it: who is
+ * served and who is refused, and what becomes of workers when the files they are started from are replaced or removed.
+ */
+import assert from 'node:assert/strict';
+import type { ChildProcessWithoutNullStreams } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { TestContext } from 'node:test';
+import { describe, test } from 'node:test';
+import { pathToFileURL } from 'node:url';
+import type { Client, WorkerStartError } from '../../src/index.js';
+import { PROTOCOL_VERSION } from '../../src/protocol/index.js';
+import { isGone, until } from '../postmaster/processState.js';
+import type { Project } from './support/copies.js';
+import { Copies, versionAfter } from './support/copies.js';
+import { PATIENCE_MS, untilAsked } from './support/patience.js';
+import { familyOf, guardianOf } from './support/processes.js';
+import type { Scene } from './support/scene.js';
+import { sceneOf } from './support/scene.js';
+
+/** Something hangs. */
+const SUITE_MS = 180_000;
+/** The one that the tests run on, which thus can ask a postmaster of it. */
+const ours = versionAfter(0);
+const next = versionAfter(1);
+const far = versionAfter(2);
+
+interface Daemon {
+  readonly directory: string;
+  readonly pid: number;
+  /** What it has logged so far. */
+  log(): string;
+}
+
+/** A postmaster of this project's version, in a directory of its own. */
+async function daemonOf(scene: Scene, copies: Copies, { folder }: Project, spareWorkers: number): Promise<Daemon> {
+  const directory = copies.place(`directory-${spareWorkers}`);
+  const host = spawn(process.execPath, [join(folder, 'host.mjs'), directory, String(spareWorkers)]);
+  scene.add(host.pid);
+  let log = '';
+  host.stderr.setEncoding('utf8').on('data', (text: string) => {
+    log += text;
+  });
+  const { postmasterPid, epoch } = JSON.parse(await firstLine(host)) as { postmasterPid: number; epoch: string };
+  scene.watch(postmasterPid, epoch, directory);
+  return { directory, pid: postmasterPid, log: () => log };
+}
+
+async function firstLine(child: ChildProcessWithoutNullStreams): Promise<string> {
+  const line = once(createInterface(child.stdout), 'line').then(([text]) => String(text));
+  return Promise.race([line, once(child, 'exit').then(([code]) => assert.fail(`ended with ${code}`))]);
+}
+
+/** What a client of this project's version prints. */
+async function askAs(scene: Scene, { folder }: Project, { directory }: Daemon): Promise<unknown> {
+  const child = spawn(process.execPath, [join(folder, 'client.mjs'), directory]);
+  scene.add(child.pid);
+  child.stderr.pipe(process.stderr);
+  return JSON.parse(await firstLine(child));
+}
+
+function begin(t: TestContext): { readonly scene: Scene; readonly copies: Copies } {
+  const copies = new Copies();
+  const scene = sceneOf(t);
+  scene.undoing(() => copies[Symbol.dispose]());
+  return { scene, copies };
+}
+
+describe('updates', { concurrency: 2, timeout: SUITE_MS }, () => {
+  test('a postmaster serves clients one minor version older and newer, and its workers may import those', async (t) => {
+    const { scene, copies } = begin(t);
+    const daemon = await daemonOf(scene, copies, copies.project(next), 0);
+    const neighbours = [copies.project(ours), copies.project(far)];
+    for (const answer of await Promise.all(neighbours.map((project) => askAs(scene, project, daemon)))) {
+      assert.deepEqual(answer, {
+        result: { echoed: 'word', byContext: 'word', failed: [true, 'as it was told to'], startedWith: next },
+        ...{ shown: 'parent', ended: 'returned', idle: 0, closed: null },
+      });
+    }
+    assert.doesNotMatch(daemon.log(), /"level":"?(?:warn|error|[45]0)/);
+  });
+
+  test('two minor versions apart, a client and a worker are refused with both versions, both places and the command', async (t) => {
+    const { scene, copies } = begin(t);
+    const [old, recent] = [copies.project(ours), copies.project(far)];
+    const daemon = await daemonOf(scene, copies, old, 0);
+    const answer = await askAs(scene, recent, daemon);
+    const { error } = answer as { error: Record<string, unknown> & { client: { pid: number } } };
+    const restart =
+      `restart the postmaster: bgworker stop --directory ${daemon.directory} && ` +
+      `bgworker start --directory ${daemon.directory}; or, if a program of yours started it, that program`;
+    const { pid } = error.client;
+    assert.deepEqual(error, {
+      name: 'ProtocolMismatchError',
+      code: 'ERR_PROTOCOL_MISMATCH',
+      message: 'the postmaster and its client are versions of bgworker that do not fit',
+      detail:
+        `the postmaster, process ${daemon.pid}, is bgworker ${ours} (protocol ${PROTOCOL_VERSION}) in ${old.path}; ` +
+        `the client, process ${pid}, is bgworker ${far} (protocol ${PROTOCOL_VERSION}) in ${recent.path}`,
+      hint: restart,
+      client: { version: far, path: recent.path, pid },
+      postmaster: { version: ours, path: old.path, pid: daemon.pid },
+    });
+
+    const client = await scene.client(daemon.directory);
+    const jobs = client.module(pathToFileURL(join(recent.folder, 'jobs.mjs')));
+    await assert.rejects(jobs.launch('echo'), ({ reason }: WorkerStartError) => {
+      assert.ok(reason.kind === 'moduleThrew');
+      assert.equal(reason.error.code, 'ERR_TWO_COPIES');
+      assert.deepEqual(
+        reason.error.fields?.['detail'],
+        [
+          `the postmaster has started it with ${ours} in ${old.path}; its module imports ${far} in ${recent.path}`,
+        ].join(),
+      );
+      return true;
+    });
+  });
+
+  test('workers are started from the files that are there: a neighbour serves, another version and none are told apart', async (t) => {
+    const { scene, copies } = begin(t);
+    const project = copies.project(ours);
+    const daemon = await daemonOf(scene, copies, project, 1);
+    const client = await scene.client(daemon.directory);
+    const evaluated = copies.place('evaluated');
+    const plain = client.module(pathToFileURL(join(project.folder, 'plain.mjs')));
+    const options = { env: { EVALUATED: evaluated } };
+    const replaceBy = (version: string | null): void => {
+      rmSync(project.path, { recursive: true });
+      if (version !== null) renameSync(copies.unpack(version), project.path);
+    };
+    const untilIdle = (): Promise<void> =>
+      untilAsked(async () => (await client.spares()).idle === 1, 'a spare is idle');
+
+    await untilIdle();
+    const early = await plain.launch('usesClientLate', undefined, options);
+    assert.deepEqual(early.startedFrom, { kind: 'spare' });
+    await untilIdle();
+
+    replaceBy(next);
+    const second = await plain.launch('startedWith', undefined, options);
+    assert.deepEqual(second.startedFrom, { kind: 'cold', because: 'spareLost' });
+    assert.equal(await second.result(), next);
+    // A process runs one version: what it has not loaded by now it does not take from another one.
+    await early.channel.send('now');
+    const late = (await early.result()) as { code: string; message: string; detail: string };
+    assert.equal(late.code, 'ERR_PACKAGE_REPLACED');
+    assert.match(late.detail, /boot\.cjs is not the file that it was started with/);
+    await untilIdle();
+    assert.equal(await plain.run('startedWith', undefined, options), next);
+
+    await untilIdle();
+    rmSync(evaluated);
+    replaceBy(far);
+    await assert.rejects(plain.launch('startedWith', undefined, options), (error: WorkerStartError) => {
+      const { reason } = error;
+      assert.ok(reason.kind === 'diedBeforeRuntime');
+      assert.equal(reason.error?.code, 'ERR_PROTOCOL_MISMATCH');
+      const both = new RegExp(
+        `process ${daemon.pid}, is bgworker ${ours} .*process ${reason.pid}, is bgworker ${far} `,
+      );
+      assert.match(error.message, both);
+      assert.match(error.hint ?? '', /^restart the postmaster: bgworker stop --directory /);
+      return true;
+    });
+    assert.ok(!existsSync(evaluated), 'a process that does not fit must not begin with anything');
+    await until(() => daemon.log().includes('ERR_PROTOCOL_MISMATCH'), 'the log says so of a spare', PATIENCE_MS);
+
+    replaceBy(null);
+    await assert.rejects(plain.launch('startedWith', undefined, options), (error: WorkerStartError) => {
+      const { reason } = error;
+      assert.ok(reason.kind === 'diedBeforeRuntime');
+      assert.equal(reason.error?.code, 'ERR_PACKAGE_REPLACED');
+      assert.match(error.message, /the package under the postmaster was removed/);
+      assert.match(reason.output, /Cannot find module/);
+      return true;
+    });
+
+    renameSync(copies.unpack(ours), project.path);
+    assert.equal(await plain.run('startedWith', undefined, options), ours);
+    await leaves(daemon, client);
+  });
+});
+
+/** It ends in order from what it has loaded, and nothing of it stays. */
+async function leaves({ pid }: Daemon, client: Client): Promise<void> {
+  const guardian = guardianOf(pid);
+  const { epoch } = client;
+  await client.shutdown('fast');
+  await until(() => isGone(pid) && (guardian === undefined || isGone(guardian)), 'it is gone', PATIENCE_MS);
+  assert.deepEqual(familyOf(epoch), []);
+}
