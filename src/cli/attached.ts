@@ -9,6 +9,7 @@ import { connect } from '../client/index.js';
 export interface AttachOptions {
   readonly directory?: string;
   readonly json?: boolean;
+  readonly purpose?: 'shutdown';
 }
 
 export function directoryOption(): Option {
@@ -28,10 +29,10 @@ export function jsonLinesOption(): Option {
 }
 
 export async function withClient(
-  { directory }: AttachOptions,
+  { directory, purpose }: AttachOptions,
   use: (client: Client) => Promise<number>,
 ): Promise<void> {
-  const client = await connect({ directory });
+  const client = await connect({ directory, purpose });
   try {
     process.exitCode = await use(client);
   } finally {

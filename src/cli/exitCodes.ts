@@ -8,7 +8,7 @@ import type { BgworkerError } from '../base/index.js';
 
 /** The command line is wrong. */
 export const EXIT_USAGE = 64;
-/** Nobody there: no postmaster, or it knows no such worker. */
+/** Nobody there: no postmaster, or one of a version that does not fit, or it knows no such worker. */
 export const EXIT_UNAVAILABLE = 69;
 /** The worker could not be started. */
 export const EXIT_NOT_STARTED = 70;
@@ -20,6 +20,7 @@ export function exitCodeOf(error: BgworkerError): number {
     case 'ERR_POSTMASTER_DIED':
     case 'ERR_NO_POSTMASTER':
     case 'ERR_UNKNOWN_WORKER':
+    case 'ERR_PROTOCOL_MISMATCH':
       return EXIT_UNAVAILABLE;
     case 'ERR_CANNOT_MAKE_DIRECTORY':
     case 'ERR_DIRECTORY_UNSAFE':

@@ -10,7 +10,7 @@ import { randomBytes } from 'node:crypto';
 import { BgworkerError, unreachable } from '../base/index.js';
 import type { BackgroundWorker, WorkerKey } from '../core/index.js';
 import { formatHandle, formatKey } from '../core/index.js';
-import type { AskOptions, ClientMessage, Reply, WireStatus } from '../protocol/index.js';
+import type { AskOptions, ClientMessage, HelloMessage, Reply, WireStatus } from '../protocol/index.js';
 import { decodeStatus, encodeFrame, encodeRegister, introduce, Latch } from '../protocol/index.js';
 import type { Read } from './asking.js';
 import { ask, askAside } from './asking.js';
@@ -32,6 +32,8 @@ export interface AttachOptions {
   readonly directory: string;
   /** The worker this process is, if it is one. */
   readonly worker: WorkerKey | null;
+  /** As in hello. */
+  readonly purpose?: HelloMessage['purpose'] | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Default: the real one. */
   readonly world?: World | undefined;
@@ -74,10 +76,10 @@ export class Backend implements ConnectionOwner {
   readonly #latch = new Latch();
   readonly #endListeners = new Set<(end: ConnectionEnd) => void>();
 
-  private constructor({ directory, worker, world = theWorld }: AttachOptions) {
+  private constructor({ directory, worker, purpose, world = theWorld }: AttachOptions) {
     this.world = world;
     this.#session = randomBytes(12).toString('base64url');
-    const hello = { ...introduce(), session: this.#session, worker };
+    const hello = { ...introduce(), session: this.#session, worker, ...(purpose !== undefined && { purpose }) };
     this.#connection = new Connection({ directory, hello, owner: this, dial: world.dial });
   }
 

@@ -18,15 +18,17 @@ export interface ConnectOptions {
   readonly signal?: AbortSignal | undefined;
   /** The worker this process is; the worker runtime says it. Such a client does not hold up a smart shutdown. */
   readonly worker?: WorkerKey | null | undefined;
+  /** `shutdown`: only `shutdown()` will be called, and then a postmaster of any version will do. */
+  readonly purpose?: 'shutdown' | undefined;
 }
 
 /**
  * Connects to a running postmaster. Throws `ERR_NO_POSTMASTER` when none is there, `ProtocolMismatchError` when it is
  * another version, `ERR_CANNOT_CONNECT`, `ERR_SHUTTING_DOWN`, or the signal's reason. Safe to repeat.
  */
-export async function connect({ directory, signal, worker = null }: ConnectOptions = {}): Promise<Client> {
+export async function connect({ directory, signal, worker = null, purpose }: ConnectOptions = {}): Promise<Client> {
   const place = directory === undefined ? findDirectory() : resolve(directory);
-  return new Client(await Backend.attach({ directory: place, worker, signal }));
+  return new Client(await Backend.attach({ directory: place, worker, purpose, signal }));
 }
 
 export interface ConnectThroughOptions {

@@ -225,7 +225,7 @@ export class Connection {
     if (this.#state.state !== 'greeting') throw new MessageError('a second welcome', welcome.epoch);
     const { epoch, directory, pid } = welcome;
     const mismatch = whyNotServed(welcome, this.#hello, directory);
-    if (mismatch !== undefined) {
+    if (mismatch !== undefined && this.#hello.purpose !== 'shutdown') {
       return this.#finish({ how: 'failed', error: new ProtocolMismatchError(mismatch, this.#hello, welcome) });
     }
     const known = this.#greeting;

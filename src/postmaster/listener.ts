@@ -4,6 +4,8 @@
  *
  * - Who does not begin with a hello of a version that fits, or says something that is no message, is told why with a
  *   goodbye and disconnected; nothing else happens to anybody.
+ * - Whoever comes only to shut us down is let in for that, whatever its version: the command that mends a mismatch has to
+ *   be the newer one's.
  * - A request that cannot be understood is answered with a refusal, since the client may be a version newer than we are.
  * - A client that does not read is not disconnected. When its socket is full the core is told, and keeps only what is
  *   newest for it; when even its answers pile up, it is not read any more either, so that it holds up only itself.
@@ -190,6 +192,8 @@ class Connection {
   #state: 'there' | 'leaving' = 'there';
   /** What it said at first, once it was welcomed. */
   #client: Hello | null = null;
+  /** It may only shut us down. */
+  #mismatch: GoodbyeDetail | undefined;
   #isBlocked = false;
 
   constructor(
@@ -299,20 +303,23 @@ class Connection {
   #understand(message: ClientMessage, attachments: readonly Uint8Array[]): void {
     if (message.type === 'hello') return this.#greet(message);
     if (this.#client === null) throw violation('the first message must be hello', `it was ${message.type}`);
-    this.#events.asked(this.#id, message, attachments);
+    if (this.#mismatch === undefined || message.type === 'shutdown')
+      return this.#events.asked(this.#id, message, attachments);
+    if ('request' in message) this.write(encodeRefusal(message.request, this.#mismatch));
   }
 
   #greet(hello: Hello): void {
     if (this.#client !== null) throw violation('hello was said before', 'a connection has one');
     const { introduction, epoch, directory } = this.#options;
     const mismatch = whyNotServed(introduction, hello, directory);
-    if (mismatch !== undefined) {
+    if (mismatch !== undefined && hello.purpose !== 'shutdown') {
       this.#events.expelled(this.#id, mismatch);
       return this.sayGoodbye('protocolMismatch', mismatch, introduction);
     }
     if (!this.#door.admits(hello)) return this.sayGoodbye('shuttingDown', SHUTTING_DOWN);
     this.#door.isKnown();
     this.#client = hello;
+    this.#mismatch = mismatch;
     this.write(encodeFrame({ type: 'welcome', epoch, directory, ...introduction }));
     this.#events.connected(this.#id, hello);
   }

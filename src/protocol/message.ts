@@ -60,6 +60,8 @@ export type ClientMessage =
       readonly session: string;
       /** The worker this client lives in. */
       readonly worker: WorkerKey | null;
+      /** It comes only to shut the postmaster down, and is welcome for that whatever its version. */
+      readonly purpose?: 'shutdown';
     } & Introduction)
   | {
       readonly type: 'register';

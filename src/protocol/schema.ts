@@ -151,7 +151,10 @@ const oneForBytes = (value: { readonly kind?: unknown; readonly state?: unknown 
 export const parseClientMessage = parser<ClientMessage>(
   'client',
   {
-    hello: { session: text(128), worker: orNull(record(workerKey)), ...introduction },
+    hello: {
+      ...{ session: text(128), worker: orNull(record(workerKey)), purpose: optional(text(64)) },
+      ...introduction,
+    },
     register: { request, key: text(256), worker: statedWorker, waitForSlot: boolean },
     withdraw: { request },
     status: { request, ...workerKey },

@@ -50,6 +50,18 @@ async function answersOf(socket: Socket): Promise<PostmasterMessage[]> {
   return answers;
 }
 
+/** Of a conversation that goes on. */
+async function firstAnswers(socket: Socket, count: number): Promise<PostmasterMessage[]> {
+  const reader = new FrameReader();
+  const answers: PostmasterMessage[] = [];
+  while (answers.length < count) {
+    reader.push(((await once(socket, 'data')) as [Buffer])[0]);
+    for (let frame = reader.next(); frame !== undefined; frame = reader.next())
+      answers.push(parsePostmasterMessage(frame).message);
+  }
+  return answers;
+}
+
 const nonsense: readonly (readonly [string, readonly Uint8Array[], RegExp])[] = [
   ['random bytes', [Buffer.from('GET / HTTP/1.1\r\n\r\n')], /frame too long/],
   ['a length beyond the limit', [Buffer.from([0xff, 0xff, 0xff, 0xff, 0, 0, 0, 2])], /frame too long/],
@@ -88,6 +100,18 @@ test('one minor version beside ours is served', async () => {
   socket.destroy();
 });
 
+test('whoever comes only to shut us down is let in whatever its version, and is served nothing else', async () => {
+  const stranger = { ...hello, ...introduce(), package: '9.0.0', purpose: 'shutdown' } as const;
+  const socket = knock();
+  for (const message of [stranger, { type: 'activity', request: 1, from: 0 }, { type: 'unwatchAll' }] as const)
+    socket.write(encodeFrame(message));
+  const [welcome, refused] = await firstAnswers(socket, 2);
+  assert.equal(welcome?.type, 'welcome');
+  assert.ok(refused?.type === 'refused' && refused.request === 1);
+  assert.equal(refused.refusal.code, 'ERR_PROTOCOL_MISMATCH');
+  socket.destroy();
+});
+
 test('of a client one minor version newer, what is not known is refused if it asks, and not heard if it does not', async () => {
   const [major, minor] = introduce().package.split('.').map(Number);
   const newer = { ...introduce(), package: `${major}.${(minor ?? 0) + 1}.0` };
@@ -98,14 +122,8 @@ test('of a client one minor version newer, what is not known is refused if it as
     { type: 'activity', request: 3, from: 0, field: 'nobody knows' },
   ] as unknown as ClientMessage[];
   const socket = knock();
-  const reader = new FrameReader();
   for (const message of [{ ...hello, ...newer }, told, ...asked]) socket.write(encodeFrame(message));
-  const answers: PostmasterMessage[] = [];
-  while (answers.length < 4) {
-    reader.push(((await once(socket, 'data')) as [Buffer])[0]);
-    for (let frame = reader.next(); frame !== undefined; frame = reader.next())
-      answers.push(parsePostmasterMessage(frame).message);
-  }
+  const answers = await firstAnswers(socket, 4);
   assert.deepEqual(
     answers.map((answer) => [answer.type, 'request' in answer ? answer.request : 0]),
     [

@@ -36,6 +36,13 @@ interface Daemon {
   log(): string;
 }
 
+/** What `bgworker start --json` says. */
+interface Started {
+  readonly pid: number;
+  readonly epoch: string;
+  readonly directory: string;
+}
+
 /** A postmaster of this project's version, in a directory of its own. */
 async function daemonOf(scene: Scene, copies: Copies, { folder }: Project, spareWorkers: number): Promise<Daemon> {
   const directory = copies.place(`directory-${spareWorkers}`);
@@ -56,11 +63,30 @@ async function firstLine(child: ChildProcessWithoutNullStreams): Promise<string>
 }
 
 /** What a client of this project's version prints. */
-async function askAs(scene: Scene, { folder }: Project, { directory }: Daemon): Promise<unknown> {
+async function askAs(
+  scene: Scene,
+  { folder }: Project,
+  { directory }: { readonly directory: string },
+): Promise<unknown> {
   const child = spawn(process.execPath, [join(folder, 'client.mjs'), directory]);
   scene.add(child.pid);
   child.stderr.pipe(process.stderr);
   return JSON.parse(await firstLine(child));
+}
+
+/** The last line that a shell prints in which `bgworker` is this project's. */
+async function sh({ folder }: Project, command: string): Promise<string> {
+  const path = `${join(folder, 'node_modules/.bin')}:${process.env['PATH']}`;
+  const shell = spawn('/bin/sh', ['-c', command], { cwd: folder, env: { ...process.env, PATH: path } });
+  let printed = '';
+  for (const stream of [shell.stdout, shell.stderr]) {
+    stream.setEncoding('utf8').on('data', (text: string) => {
+      printed += text;
+    });
+  }
+  const [code] = await once(shell, 'close');
+  assert.equal(code, 0, printed);
+  return printed.trimEnd().split('\n').at(-1) ?? '';
 }
 
 function begin(t: TestContext): { readonly scene: Scene; readonly copies: Copies } {
@@ -84,16 +110,16 @@ describe('updates', { concurrency: 2, timeout: SUITE_MS }, () => {
     assert.doesNotMatch(daemon.log(), /"level":"?(?:warn|error|[45]0)/);
   });
 
-  test('two minor versions apart, a client and a worker are refused with both versions, both places and the command', async (t) => {
+  test('two minor versions apart, client and worker are refused, and the command they are told mends it', async (t) => {
     const { scene, copies } = begin(t);
     const [old, recent] = [copies.project(ours), copies.project(far)];
-    const daemon = await daemonOf(scene, copies, old, 0);
+    const directory = copies.place('directory');
+    const daemon = JSON.parse(await sh(old, `bgworker start --json --directory ${directory} -c spareWorkers=0`)) as Started;
+    scene.watch(daemon.pid, daemon.epoch, directory);
     const answer = await askAs(scene, recent, daemon);
-    const { error } = answer as { error: Record<string, unknown> & { client: { pid: number } } };
-    const restart =
-      `restart the postmaster: bgworker stop --directory ${daemon.directory} && ` +
-      `bgworker start --directory ${daemon.directory}; or, if a program of yours started it, that program`;
+    const { error } = answer as { error: Record<string, unknown> & { client: { pid: number }; hint: string } };
     const { pid } = error.client;
+    const command = `bgworker stop --directory ${directory} && bgworker start --directory ${directory}`;
     assert.deepEqual(error, {
       name: 'ProtocolMismatchError',
       code: 'ERR_PROTOCOL_MISMATCH',
@@ -101,24 +127,29 @@ describe('updates', { concurrency: 2, timeout: SUITE_MS }, () => {
       detail:
         `the postmaster, process ${daemon.pid}, is bgworker ${ours} (protocol ${PROTOCOL_VERSION}) in ${old.path}; ` +
         `the client, process ${pid}, is bgworker ${far} (protocol ${PROTOCOL_VERSION}) in ${recent.path}`,
-      hint: restart,
+      hint: `restart the postmaster: ${command}; or, if a program of yours started it, that program`,
       client: { version: far, path: recent.path, pid },
       postmaster: { version: ours, path: old.path, pid: daemon.pid },
     });
 
-    const client = await scene.client(daemon.directory);
+    const client = await scene.client(directory);
     const jobs = client.module(pathToFileURL(join(recent.folder, 'jobs.mjs')));
     await assert.rejects(jobs.launch('echo'), ({ reason }: WorkerStartError) => {
       assert.ok(reason.kind === 'moduleThrew');
       assert.equal(reason.error.code, 'ERR_TWO_COPIES');
-      assert.deepEqual(
+      assert.equal(
         reason.error.fields?.['detail'],
-        [
-          `the postmaster has started it with ${ours} in ${old.path}; its module imports ${far} in ${recent.path}`,
-        ].join(),
+        `the postmaster has started it with ${ours} in ${old.path}; its module imports ${far} in ${recent.path}`,
       );
       return true;
     });
+
+    const started = JSON.parse(await sh(recent, `${command} --json`)) as Started;
+    scene.watch(started.pid, started.epoch, directory);
+    assert.ok(isGone(daemon.pid));
+    const { ended } = (await askAs(scene, recent, { directory })) as { readonly ended: string };
+    assert.equal(ended, 'returned');
+    await sh(recent, `bgworker stop --directory ${directory}`);
   });
 
   test('workers are started from the files that are there: a neighbour serves, another version and none are told apart', async (t) => {

@@ -66,7 +66,10 @@ type Sample = Message | Buffer;
 type Samples<M extends { readonly type: string }> = { readonly [Type in M['type']]: readonly [Sample, ...Sample[]] };
 
 const client: Samples<ClientMessage> = {
-  hello: [{ type: 'hello', session: 's', worker: key, ...introduction }],
+  hello: [
+    { type: 'hello', session: 's', worker: key, ...introduction },
+    { type: 'hello', session: 's', worker: null, purpose: 'shutdown', ...introduction },
+  ],
   register: [
     encodeRegister({ type: 'register', request: 1, key: 'k', worker: withBytes, waitForSlot: false }),
     encodeRegister({ type: 'register', request: 1, key: 'k', worker, waitForSlot: true }),

@@ -1,6 +1,7 @@
 /**
  * `bgworker stop`: shuts the postmaster down and waits until it is gone and its directory free, so that the next one can
- * be started at once. This command's own connection does not hold up a smart shutdown.
+ * be started at once. This command's own connection does not hold up a smart shutdown, and a postmaster of any version
+ * obeys it: with others than its neighbours it is what an update needs.
  */
 import { Command, Option } from 'commander';
 import type { ShutdownMode } from '../../core/index.js';
@@ -28,7 +29,7 @@ export function stopCommand(): Command {
 }
 
 function stop(options: StopOptions): Promise<void> {
-  return withClient(options, async (client) => {
+  return withClient({ ...options, purpose: 'shutdown' }, async (client) => {
     const { postmasterPid: pid, epoch, directory } = client;
     await client.shutdown(options.mode, { until: 'gone' });
     const stopped = { pid, epoch, directory, mode: options.mode };

@@ -3,6 +3,7 @@
  * another number in them. The packages that they depend on are links to ours.
  */
 import {
+  chmodSync,
   copyFileSync,
   mkdirSync,
   mkdtempSync,
@@ -39,6 +40,9 @@ export class Copies implements Disposable {
     for (const name of readdirSync(programs)) copyFileSync(join(programs, name), join(folder, name));
     const path = join(folder, 'node_modules/bgworker');
     install(path, version);
+    mkdirSync(join(folder, 'node_modules/.bin'));
+    symlinkSync('../bgworker/dist/src/cli/main.js', join(folder, 'node_modules/.bin/bgworker'));
+    chmodSync(join(path, 'dist/src/cli/main.js'), 0o755);
     return { folder, path: `${path}/` };
   }
 
