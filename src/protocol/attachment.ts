@@ -126,7 +126,7 @@ export function encodeSettings(settings: SettingsWithWorkers): Buffer {
   const attachments: Uint8Array[] = [];
   const workers = settings.workers?.map((worker) => {
     if (worker.mainArg.kind === 'bytes') attachments.push(worker.mainArg.bytes);
-    return withoutBytes(worker);
+    return withoutDefaults(withoutBytes(worker));
   });
   const message: EmbeddedMessage = {
     type: 'settings',
@@ -137,19 +137,17 @@ export function encodeSettings(settings: SettingsWithWorkers): Buffer {
 
 /** Gives the settings as they were; what they are is for the postmaster to check. */
 export function decodeSettings(settings: unknown, attachments: readonly Uint8Array[]): unknown {
-  if (attachments.length === 0 || typeof settings !== 'object' || settings === null) return settings;
+  if (typeof settings !== 'object' || settings === null) return settings;
   const { workers } = settings as { readonly workers?: unknown };
   if (!Array.isArray(workers)) return settings;
   let next = 0;
-  return { ...settings, workers: workers.map((worker: unknown) => withNextArgument(worker)) };
+  return { ...settings, workers: workers.map((worker: unknown) => complete(worker)) };
 
-  function withNextArgument(worker: unknown): unknown {
-    const { mainArg } = (worker ?? {}) as { readonly mainArg?: { readonly kind?: unknown } | null };
-    if (mainArg?.kind !== 'bytes') return worker;
-    const bytes = attachments[next];
-    next += 1;
-    assert(bytes !== undefined, 'the schema counts attachments');
-    return { ...(worker as object), mainArg: { kind: 'bytes', bytes: ownBytes(bytes) } };
+  function complete(worker: unknown): unknown {
+    if (typeof worker !== 'object' || worker === null) return worker;
+    const input = worker as BackgroundWorkerInput;
+    if (input.mainArg?.kind === 'bytes') next += 1;
+    return completeBackgroundWorker(withArgument(input, attachments[next - 1]));
   }
 }
 

@@ -40,22 +40,22 @@ export function whyNotServed(
   };
 }
 
-/** Why this postmaster's workers cannot be started from the files that are there now; undefined when they can. */
+/** Why a process that this postmaster has started, from the files that are there now, cannot serve it; undefined when it can. */
 export function whyNotStarted(
   postmaster: Introduction,
-  worker: Introduction,
+  started: Introduction,
   directory: string,
 ): GoodbyeDetail | undefined {
-  if (mayTalk(postmaster, worker)) return undefined;
+  if (mayTalk(postmaster, started)) return undefined;
   return {
     code: 'ERR_PROTOCOL_MISMATCH',
     message: 'the package under the postmaster was replaced by a version that does not fit it',
-    detail: `the postmaster, ${describeCopy(postmaster)}; the worker, ${describeCopy(worker)}`,
+    detail: `the postmaster, ${describeCopy(postmaster)}; what it starts now, ${describeCopy(started)}`,
     hint: restart(directory),
   };
 }
 
-/** Why no worker can be started at all: the file that they boot from is gone. */
+/** Why nothing can be started at all: the file that it would begin with is gone. */
 export function whyNothingStarts(postmaster: Introduction, missing: string, directory: string): GoodbyeDetail {
   return {
     code: 'ERR_PACKAGE_REPLACED',

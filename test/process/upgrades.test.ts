@@ -6,14 +6,14 @@ import assert from 'node:assert/strict';
 import type { ChildProcessWithoutNullStreams } from 'node:child_process';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import type { TestContext } from 'node:test';
 import { describe, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import type { Client, WorkerStartError } from '../../src/index.js';
-import { PROTOCOL_VERSION } from '../../src/protocol/index.js';
+import type { WorkerMessage } from '../../src/protocol/index.js';
+import { encodeFrame, PROTOCOL_VERSION } from '../../src/protocol/index.js';
 import { isGone, until } from '../postmaster/processState.js';
 import type { Project } from './support/copies.js';
 import { Copies, versionAfter } from './support/copies.js';
@@ -29,37 +29,27 @@ const ours = versionAfter(0);
 const next = versionAfter(1);
 const far = versionAfter(2);
 
-interface Daemon {
-  readonly directory: string;
-  readonly pid: number;
-  /** What it has logged so far. */
-  log(): string;
-}
-
 /** What `bgworker start --json` says. */
-interface Started {
+interface Daemon {
   readonly pid: number;
   readonly epoch: string;
   readonly directory: string;
 }
 
-/** A postmaster of this project's version, in a directory of its own. */
-async function daemonOf(scene: Scene, copies: Copies, { folder }: Project, spareWorkers: number): Promise<Daemon> {
-  const directory = copies.place(`directory-${spareWorkers}`);
-  const host = spawn(process.execPath, [join(folder, 'host.mjs'), directory, String(spareWorkers)]);
-  scene.add(host.pid);
-  let log = '';
-  host.stderr.setEncoding('utf8').on('data', (text: string) => {
-    log += text;
-  });
-  const { postmasterPid, epoch } = JSON.parse(await firstLine(host)) as { postmasterPid: number; epoch: string };
-  scene.watch(postmasterPid, epoch, directory);
-  return { directory, pid: postmasterPid, log: () => log };
+/** A daemon of this project's version, in a directory of its own. */
+async function startDaemon(scene: Scene, copies: Copies, project: Project, settings: string): Promise<Daemon> {
+  const directory = copies.place('directory');
+  return watched(scene, await sh(project, `bgworker start --json --directory ${directory} ${settings}`));
 }
 
-async function firstLine(child: ChildProcessWithoutNullStreams): Promise<string> {
-  const line = once(createInterface(child.stdout), 'line').then(([text]) => String(text));
-  return Promise.race([line, once(child, 'exit').then(([code]) => assert.fail(`ended with ${code}`))]);
+function watched(scene: Scene, started: string): Daemon {
+  const daemon = JSON.parse(started) as Daemon;
+  scene.watch(daemon.pid, daemon.epoch, daemon.directory);
+  return daemon;
+}
+
+function logOf({ directory }: Daemon): string {
+  return readFileSync(join(directory, 'bgworker.log'), 'utf8');
 }
 
 /** What a client of this project's version prints. */
@@ -70,23 +60,25 @@ async function askAs(
 ): Promise<unknown> {
   const child = spawn(process.execPath, [join(folder, 'client.mjs'), directory]);
   scene.add(child.pid);
-  child.stderr.pipe(process.stderr);
-  return JSON.parse(await firstLine(child));
+  return JSON.parse(await lastLine(child));
 }
 
 /** The last line that a shell prints in which `bgworker` is this project's. */
 async function sh({ folder }: Project, command: string): Promise<string> {
   const path = `${join(folder, 'node_modules/.bin')}:${process.env['PATH']}`;
-  const shell = spawn('/bin/sh', ['-c', command], { cwd: folder, env: { ...process.env, PATH: path } });
-  let printed = '';
-  for (const stream of [shell.stdout, shell.stderr]) {
-    stream.setEncoding('utf8').on('data', (text: string) => {
-      printed += text;
+  return lastLine(spawn('/bin/sh', ['-c', command], { cwd: folder, env: { ...process.env, PATH: path } }));
+}
+
+async function lastLine(child: ChildProcessWithoutNullStreams): Promise<string> {
+  const printed = { stdout: '', stderr: '' };
+  for (const name of ['stdout', 'stderr'] as const) {
+    child[name].setEncoding('utf8').on('data', (text: string) => {
+      printed[name] += text;
     });
   }
-  const [code] = await once(shell, 'close');
-  assert.equal(code, 0, printed);
-  return printed.trimEnd().split('\n').at(-1) ?? '';
+  const [code] = await once(child, 'close');
+  assert.equal(code, 0, printed.stderr);
+  return printed.stdout.trimEnd().split('\n').at(-1) ?? '';
 }
 
 function begin(t: TestContext): { readonly scene: Scene; readonly copies: Copies } {
@@ -99,7 +91,7 @@ function begin(t: TestContext): { readonly scene: Scene; readonly copies: Copies
 describe('updates', { concurrency: 2, timeout: SUITE_MS }, () => {
   test('a postmaster serves clients one minor version older and newer, and its workers may import those', async (t) => {
     const { scene, copies } = begin(t);
-    const daemon = await daemonOf(scene, copies, copies.project(next), 0);
+    const daemon = await startDaemon(scene, copies, copies.project(next), '-c spareWorkers=0');
     const neighbours = [copies.project(ours), copies.project(far)];
     for (const answer of await Promise.all(neighbours.map((project) => askAs(scene, project, daemon)))) {
       assert.deepEqual(answer, {
@@ -107,15 +99,14 @@ describe('updates', { concurrency: 2, timeout: SUITE_MS }, () => {
         ...{ shown: 'parent', ended: 'returned', idle: 0, closed: null },
       });
     }
-    assert.doesNotMatch(daemon.log(), /"level":"?(?:warn|error|[45]0)/);
+    assert.doesNotMatch(logOf(daemon), /"level":[456]0/);
   });
 
   test('two minor versions apart, client and worker are refused, and the command they are told mends it', async (t) => {
     const { scene, copies } = begin(t);
     const [old, recent] = [copies.project(ours), copies.project(far)];
-    const directory = copies.place('directory');
-    const daemon = JSON.parse(await sh(old, `bgworker start --json --directory ${directory} -c spareWorkers=0`)) as Started;
-    scene.watch(daemon.pid, daemon.epoch, directory);
+    const daemon = await startDaemon(scene, copies, old, '-c spareWorkers=0');
+    const { directory } = daemon;
     const answer = await askAs(scene, recent, daemon);
     const { error } = answer as { error: Record<string, unknown> & { client: { pid: number }; hint: string } };
     const { pid } = error.client;
@@ -144,8 +135,8 @@ describe('updates', { concurrency: 2, timeout: SUITE_MS }, () => {
       return true;
     });
 
-    const started = JSON.parse(await sh(recent, `${command} --json`)) as Started;
-    scene.watch(started.pid, started.epoch, directory);
+    const started = watched(scene, await sh(recent, `${command} --json`));
+    assert.notEqual(started.epoch, daemon.epoch);
     assert.ok(isGone(daemon.pid));
     const { ended } = (await askAs(scene, recent, { directory })) as { readonly ended: string };
     assert.equal(ended, 'returned');
@@ -155,14 +146,14 @@ describe('updates', { concurrency: 2, timeout: SUITE_MS }, () => {
   test('workers are started from the files that are there: a neighbour serves, another version and none are told apart', async (t) => {
     const { scene, copies } = begin(t);
     const project = copies.project(ours);
-    const daemon = await daemonOf(scene, copies, project, 1);
+    const daemon = await startDaemon(scene, copies, project, '-c spareWorkers=1 --config bgworker.config.mjs');
     const client = await scene.client(daemon.directory);
     const evaluated = copies.place('evaluated');
     const plain = client.module(pathToFileURL(join(project.folder, 'plain.mjs')));
     const options = { env: { EVALUATED: evaluated } };
-    const replaceBy = (version: string | null): void => {
+    const replaceBy = (unpacked: string | null): void => {
       rmSync(project.path, { recursive: true });
-      if (version !== null) renameSync(copies.unpack(version), project.path);
+      if (unpacked !== null) renameSync(unpacked, project.path);
     };
     const untilIdle = (): Promise<void> =>
       untilAsked(async () => (await client.spares()).idle === 1, 'a spare is idle');
@@ -172,10 +163,14 @@ describe('updates', { concurrency: 2, timeout: SUITE_MS }, () => {
     assert.deepEqual(early.startedFrom, { kind: 'spare' });
     await untilIdle();
 
-    replaceBy(next);
+    const newer = copies.unpack(next);
+    teachNewWords(newer);
+    replaceBy(newer);
     const second = await plain.launch('startedWith', undefined, options);
     assert.deepEqual(second.startedFrom, { kind: 'cold', because: 'spareLost' });
     assert.equal(await second.result(), next);
+    assert.match(logOf(daemon), /unknown message: from the worker: type \\"ofANewerVersion\\"/);
+    assert.deepEqual(await client.reload(), { changed: [], needRestart: [], workers: [] });
     // A process runs one version: what it has not loaded by now it does not take from another one.
     await early.channel.send('now');
     const late = (await early.result()) as { code: string; message: string; detail: string };
@@ -186,7 +181,7 @@ describe('updates', { concurrency: 2, timeout: SUITE_MS }, () => {
 
     await untilIdle();
     rmSync(evaluated);
-    replaceBy(far);
+    replaceBy(copies.unpack(far));
     await assert.rejects(plain.launch('startedWith', undefined, options), (error: WorkerStartError) => {
       const { reason } = error;
       assert.ok(reason.kind === 'diedBeforeRuntime');
@@ -199,7 +194,9 @@ describe('updates', { concurrency: 2, timeout: SUITE_MS }, () => {
       return true;
     });
     assert.ok(!existsSync(evaluated), 'a process that does not fit must not begin with anything');
-    await until(() => daemon.log().includes('ERR_PROTOCOL_MISMATCH'), 'the log says so of a spare', PATIENCE_MS);
+    const saysSo = (line: string): boolean => line.includes('a spare died') && line.includes('ERR_PROTOCOL_MISMATCH');
+    await until(() => logOf(daemon).split('\n').some(saysSo), 'the log says so of a spare', PATIENCE_MS);
+    await assert.rejects(client.reload(), { code: 'ERR_PROTOCOL_MISMATCH' });
 
     replaceBy(null);
     await assert.rejects(plain.launch('startedWith', undefined, options), (error: WorkerStartError) => {
@@ -210,12 +207,23 @@ describe('updates', { concurrency: 2, timeout: SUITE_MS }, () => {
       assert.match(reason.output, /Cannot find module/);
       return true;
     });
+    await assert.rejects(client.reload(), { code: 'ERR_PACKAGE_REPLACED' });
 
     renameSync(copies.unpack(ours), project.path);
     assert.equal(await plain.run('startedWith', undefined, options), ours);
+    await client.reload();
     await leaves(daemon, client);
   });
 });
+
+/** Its workers say what only a newer version would. */
+function teachNewWords(path: string): void {
+  const boot = join(path, 'dist/src/worker/boot.cjs');
+  const frames = [{ type: 'ofANewerVersion' }, { type: 'progress', done: 'half' }] as unknown as WorkerMessage[];
+  const words = Buffer.concat(frames.map((message) => encodeFrame(message))).toString('base64');
+  const say = `sayHello();require('node:fs').writeSync(3, Buffer.from('${words}', 'base64'));`;
+  writeFileSync(boot, readFileSync(boot, 'utf8').replace('sayHello();', say));
+}
 
 /** It ends in order from what it has loaded, and nothing of it stays. */
 async function leaves({ pid }: Daemon, client: Client): Promise<void> {

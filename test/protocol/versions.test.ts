@@ -111,14 +111,14 @@ test('the command is one that a shell reads as it is meant', () => {
   );
 });
 
-test('workers of a version that does not fit are explained in the same way', () => {
+test('what a postmaster starts from files of a version that does not fit is explained in the same way', () => {
   assert.equal(whyNotStarted(postmaster, { ...client, package: '0.2.9' }, '/run/b'), undefined);
   assert.deepEqual(whyNotStarted(postmaster, { ...client, path: '/srv/old/' }, '/run/b'), {
     code: 'ERR_PROTOCOL_MISMATCH',
     message: 'the package under the postmaster was replaced by a version that does not fit it',
     detail:
       'the postmaster, process 11, is bgworker 0.1.0 (protocol 1) in /srv/old/; ' +
-      'the worker, process 22, is bgworker 0.3.0 (protocol 1) in /srv/old/',
+      'what it starts now, process 22, is bgworker 0.3.0 (protocol 1) in /srv/old/',
     hint: restart,
   });
 });

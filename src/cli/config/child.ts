@@ -1,18 +1,21 @@
 /**
  * A configuration is code, so a process of its own evaluates it: what it imports, leaves open or breaks is gone with
  * that process. It is given the file's path, and tells on descriptor 3 the settings as plain data, or what is wrong with
- * them. What the file throws is not caught: Node prints it with the place, and that is what the user is shown.
+ * them. It may be newer than the daemon that started it, or older, and says so if they do not fit. What the file throws is not caught: Node prints it with the place, and that is what the user is shown.
  */
 import { writeSync } from 'node:fs';
 import { BgworkerError } from '../../base/index.js';
-import { encodeFrame, encodeSettings, toErrorRecord } from '../../protocol/index.js';
+import type { Introduction } from '../../protocol/index.js';
+import { encodeFrame, encodeSettings, introduce, toErrorRecord, whyNotStarted } from '../../protocol/index.js';
 import { loadConfig } from './loadConfig.js';
 import { readConfig } from './readConfig.js';
 
 const ANSWER_DESCRIPTOR = 3;
 
-const file = process.argv[2] ?? '';
+const [, , file = '', postmaster = '', directory = ''] = process.argv;
 try {
+  const why = whyNotStarted(JSON.parse(postmaster) as Introduction, introduce(), directory);
+  if (why !== undefined) throw new BgworkerError(why.code, why.message, why);
   write(encodeSettings({ ...(await readConfig(await loadConfig(file), file)) }));
 } catch (error) {
   if (!(error instanceof BgworkerError)) throw error;

@@ -3,13 +3,22 @@
  * top of a daemon's defaults and below what the command line said. Nothing of the file's code runs here.
  */
 import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { BgworkerError } from '../../base/index.js';
 import { cleanExecArgv } from '../../client/index.js';
 import type { Settings } from '../../postmaster/index.js';
 import { readSettings } from '../../postmaster/index.js';
-import { decodeSettings, FrameReader, PACKAGE_PATH, parseEmbeddedMessage } from '../../protocol/index.js';
+import type { GoodbyeDetail } from '../../protocol/index.js';
+import {
+  decodeSettings,
+  FrameReader,
+  introduce,
+  PACKAGE_PATH,
+  parseEmbeddedMessage,
+  whyNothingStarts,
+} from '../../protocol/index.js';
 
 export type Overrides = { readonly [setting: string]: unknown };
 
@@ -20,7 +29,7 @@ export type Overrides = { readonly [setting: string]: unknown };
 export async function evaluateConfig(file: string, defaults: Overrides, overrides: Overrides): Promise<Settings> {
   // What is wrong with these is not the file's fault.
   readSettings({ ...defaults, ...overrides });
-  const said = await evaluate(file);
+  const said = await evaluate(file, String(overrides['directory'] ?? ''));
   try {
     return readSettings({ ...defaults, ...(said as Overrides), ...overrides });
   } catch (error) {
@@ -42,8 +51,9 @@ const MAX_EVALUATION_MS = 60_000;
 /** As much of what it printed as a message may carry. */
 const MAX_PRINTED = 4_000;
 
-async function evaluate(file: string): Promise<unknown> {
-  const child = spawn(process.execPath, [...cleanExecArgv(process.execArgv), CHILD, file], {
+async function evaluate(file: string, directory: string): Promise<unknown> {
+  const args = [CHILD, file, JSON.stringify(introduce()), directory];
+  const child = spawn(process.execPath, [...cleanExecArgv(process.execArgv), ...args], {
     // What it prints is for people, and no answer to the command that needed it.
     stdio: ['ignore', 2, 'pipe', 'pipe'],
     timeout: MAX_EVALUATION_MS,
@@ -61,13 +71,21 @@ async function evaluate(file: string): Promise<unknown> {
   const reader = new FrameReader();
   reader.push(answered);
   const frame = reader.next();
-  if (frame === undefined) throw noAnswer(file, printed, end);
+  if (frame === undefined) {
+    // A daemon may have been started from a package that is no longer there.
+    if (!existsSync(CHILD)) throw errorOf(whyNothingStarts(introduce(), CHILD, directory));
+    throw noAnswer(file, printed, end);
+  }
   process.stderr.write(printed);
   const { message, attachments } = parseEmbeddedMessage(frame);
   if (message.type === 'settings') return decodeSettings(message.settings, attachments);
   if (message.type !== 'failed') throw noAnswer(file, message.type, end);
-  const { code, message: text, detail, hint } = message.error;
-  throw new BgworkerError(String(code ?? 'ERR_INVALID_CONFIG'), text, {
+  const { code, ...told } = message.error;
+  throw errorOf({ ...told, code: String(code ?? 'ERR_INVALID_CONFIG') });
+}
+
+function errorOf({ code, message, detail, hint }: GoodbyeDetail): BgworkerError {
+  return new BgworkerError(code, message, {
     ...(detail !== undefined && { detail }),
     ...(hint !== undefined && { hint }),
   });
