@@ -41,7 +41,7 @@ export {
 export type { ClientLatch } from './latch.js';
 export type { AnyModule, ArgAndOptions, ArgOf, ResultOf, ScriptVerbs, WorkerExport, WorkerModule } from './modules.js';
 export type { ModuleLocation, ScriptOptions, WorkerOptions } from './registration.js';
-export { type Lent, type Runtime, runtime, type WorkerPlace } from './runtime.js';
+export { type Lent, lendHere, type Runtime, runtime, type WorkerPlace } from './runtime.js';
 export {
   defineEarlyWorker,
   type Logger,

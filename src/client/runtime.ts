@@ -60,15 +60,25 @@ function findRuntime(global: { [KEY]?: Runtime }): Runtime {
   if (worker === undefined) throw twoCopies(present);
   const ours = { protocol: PROTOCOL_VERSION, package: PACKAGE_VERSION };
   if (!mayTalk({ protocol: worker.protocol, package: worker.version }, ours)) throw twoVersions(worker);
+  let own: Lent | undefined;
   return {
     version: PACKAGE_VERSION,
     path: PACKAGE_PATH,
     defaultClient: undefined,
     // A spare is lent another one when it becomes a worker.
     get worker() {
-      return present.worker;
+      return own ?? present.worker;
+    },
+    set worker(lent) {
+      own = lent;
     },
   };
+}
+
+/** What this copy lends to itself, and to no neighbour: a client that is no worker's (`bgworker/testing`). */
+export function lendHere(client: Lent['client']): Lent {
+  const place = (): Promise<never> => Promise.reject(twoCopies(runtime));
+  return { version: PACKAGE_VERSION, path: PACKAGE_PATH, protocol: PROTOCOL_VERSION, client, place };
 }
 
 function twoCopies({ version, path }: Runtime): BgworkerError {

@@ -2,19 +2,17 @@
  * Whose client the functions of the package use while fakes are installed: the one of the fake that was installed last
  * and is still. When the last of them has gone, everything is as it was.
  */
-import type { Client } from '../client/index.js';
-import { runtime } from '../client/index.js';
+import type { Lent } from '../client/index.js';
+import { lendHere, runtime } from '../client/index.js';
 
-type Lender = () => Promise<Client>;
-
-const lenders: Lender[] = [];
-let beneath: Lender | undefined;
+const lenders: Lent[] = [];
+let beneath: Lent | undefined;
 
 /** Gives what ends it, which may be called twice. */
-export function lendClient(client: Lender): () => void {
+export function lendClient(client: Lent['client']): () => void {
   if (lenders.length === 0) beneath = runtime.worker;
   // Of its own, so that one fake that is installed twice is installed twice.
-  const lender: Lender = () => client();
+  const lender = lendHere(client);
   lenders.push(lender);
   runtime.worker = lender;
   return () => {
