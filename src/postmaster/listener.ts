@@ -125,8 +125,8 @@ export class Listener {
   }
 
   /**
-   * From now on only workers that are still there are let in: they may have to speak to us in order to end. Everybody
-   * else is told that a shutdown has begun.
+   * From now on only workers that are still there are let in, since they may have to speak to us in order to end, and who
+   * wants a shutdown that does not wait as long as this one. Everybody else is told that it has begun.
    */
   refuseNewcomers(): void {
     this.#isOpenToNewcomers = false;
@@ -152,7 +152,7 @@ export class Listener {
     const id = this.#nextClient;
     this.#nextClient += 1;
     const connection = new Connection(id, socket, this.#options, events, this.#outbox, {
-      admits: (hello) => this.#isOpenToNewcomers || hello.worker !== null,
+      admits: ({ worker, purpose }) => this.#isOpenToNewcomers || worker !== null || purpose === 'shutdown',
       isKnown: () => this.#strangers.delete(connection),
       forget: () => {
         this.#strangers.delete(connection);

@@ -80,13 +80,20 @@ export function whyNotUnderstood(
   };
 }
 
+/** As it was started: one that lives beside its configuration finds that from there. */
 function restart(directory: string): string {
-  const isPlain = /^[\w@%+=:,./-]+$/.test(directory);
-  const place = `--directory ${isPlain ? directory : `'${directory.replaceAll("'", `'\\''`)}'`}`;
-  return (
-    `restart the postmaster: bgworker stop ${place} && bgworker start ${place}` +
-    '; or, if a program of yours started it, that program'
-  );
+  const [, project] = /^(.+)\/\.bgworker$/.exec(directory) ?? [];
+  const place = `--directory ${quoted(directory)}`;
+  const command =
+    project === undefined
+      ? `bgworker stop ${place} && bgworker start ${place} (with its --config, if it has one)`
+      : `cd ${quoted(project)} && bgworker stop && bgworker start`;
+  return `restart the postmaster: ${command}; or, if a program of yours started it, that program`;
+}
+
+/** As a shell reads it. */
+function quoted(path: string): string {
+  return /^[\w@%+=:,./-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`;
 }
 
 /** The older of two has to go, or to be updated. */

@@ -171,6 +171,16 @@ test('a client that is stopped does not hold up a shutdown, and finds the goodby
   );
 });
 
+test('a shutdown that waits for its clients lets in who wants one that does not wait, and nobody else', async () => {
+  const other = await startPostmaster({ logLevel: 'silent' });
+  const { directory } = other;
+  await other.shutdown('smart');
+  await assert.rejects(connect({ directory }), { code: 'ERR_SHUTTING_DOWN' });
+  const hurried = await connect({ directory, purpose: 'shutdown' });
+  await hurried.shutdown('fast');
+  assert.equal(await other.waitForClose(), 'shutdown');
+});
+
 test('after all of this the postmaster goes on', async () => {
   assert.deepEqual(await client.activity(), []);
   assert.equal(client.closed, null);

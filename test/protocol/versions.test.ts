@@ -59,7 +59,7 @@ const client: Introduction = { protocol: 1, package: '0.3.0', path: '/srv/new/',
 
 const restart =
   'restart the postmaster: bgworker stop --directory /run/b && bgworker start --directory /run/b' +
-  '; or, if a program of yours started it, that program';
+  ' (with its --config, if it has one); or, if a program of yours started it, that program';
 
 test('a refusal names both versions, both places and both processes', () => {
   const refusal = whyNotServed(postmaster, client, '/run/b');
@@ -104,10 +104,17 @@ for (const [title, changesOfPostmaster, changesOfClient, hint] of remedies) {
   });
 }
 
-test('the command is one that a shell reads as it is meant', () => {
-  assert.match(
-    whyNotServed(postmaster, client, "/home/o'neil/my app")?.hint ?? '',
-    / start --directory '\/home\/o'\\''neil\/my app';/,
+test('the command is one that a shell reads as it is meant, and finds the configuration that the postmaster had', () => {
+  const commandFor = (directory: string): string | undefined =>
+    /^restart the postmaster: (.*);/.exec(whyNotServed(postmaster, client, directory)?.hint ?? '')?.[1];
+  assert.equal(commandFor('/srv/app/.bgworker'), 'cd /srv/app && bgworker stop && bgworker start');
+  assert.equal(
+    commandFor("/home/o'neil/my app/.bgworker"),
+    "cd '/home/o'\\''neil/my app' && bgworker stop && bgworker start",
+  );
+  assert.equal(
+    commandFor('/run/my app'),
+    "bgworker stop --directory '/run/my app' && bgworker start --directory '/run/my app' (with its --config, if it has one)",
   );
 });
 
