@@ -4,12 +4,17 @@
  * `run` and `launch` need no set-up. `startPostmaster` gives a client with a postmaster of its own, `connect` one of a
  * postmaster that is there. A worker is made by `defineWorker`, which is in `bgworker/worker`, so that a worker does
  * not load what only clients need.
+ *
+ * @module bgworker
  */
 export { BgworkerError } from './base/index.js';
 export {
   type Activity,
+  type AnyModule,
+  type ArgAndOptions,
   type ArgOf,
   BackgroundWorkerHandle,
+  type ClassLimits,
   Client,
   type ClientLatch,
   type CloseReason,
@@ -23,6 +28,7 @@ export {
   type Logger,
   launch,
   type ModuleLocation,
+  type NotStarted,
   type PackageCopy,
   type PidAnswer,
   type PostmasterDied,
@@ -52,6 +58,7 @@ export {
   tryRegister,
   type WaitForShutdownOptions,
   type WaitForStartupOptions,
+  type WithArgs,
   type WorkerChannel,
   WorkerError,
   type WorkerEvent,
@@ -62,11 +69,27 @@ export {
   WorkerStartError,
   type WorkerStopReason,
 } from './client/index.js';
-export type { ErrorRecord, Phase, ShutdownMode, StartedFrom, StopKind } from './core/index.js';
+export type {
+  ColdCause,
+  ErrorRecord,
+  ListChange,
+  Phase,
+  ResourceLimits,
+  RestartBackoff,
+  RestartIntensity,
+  RestartPolicy,
+  ShutdownMode,
+  StartedFrom,
+  StartTime,
+  StatusWord,
+  StopCause,
+  StopKind,
+} from './core/index.js';
 export type {
   ChannelEnding,
   LatchEvent,
   LatchWaitOptions,
+  LogLevel,
   ReceiveOptions,
   ReloadReport,
   SettingChange,

@@ -1,2 +1,4 @@
-/** Workers in CommonJS: an exported function is one, called by its name. */
-exports.add = (_ctx, numbers) => numbers.reduce((sum, number) => sum + number, 0);
+/** A worker in CommonJS: what a module knows of itself is `module`. */
+const { defineWorker } = require('bgworker/worker');
+
+exports.add = defineWorker(module, (_ctx, numbers) => numbers.reduce((sum, number) => sum + number, 0));

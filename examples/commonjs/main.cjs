@@ -1,12 +1,5 @@
-/** From CommonJS: the package is required, and the worker's module is named. */
-const { join } = require('node:path');
-const { startPostmaster } = require('bgworker');
+/** From CommonJS: the package is required, as the module of the worker is. */
+const { run } = require('bgworker');
+const { add } = require('./jobs.cjs');
 
-async function main() {
-  const client = await startPostmaster();
-  const jobs = client.module(join(__dirname, 'jobs.cjs'));
-  console.log('the sum is', await jobs.run('add', [1, 2, 3, 4]));
-  await client.close();
-}
-
-main();
+run(add, [1, 2, 3, 4]).then((sum) => console.log('the sum is', sum));

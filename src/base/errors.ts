@@ -13,12 +13,21 @@ export interface ErrorOptions {
   readonly cause?: unknown;
 }
 
+/**
+ * Everything that this package throws on purpose. The message is for people; programs look at `code`, and all codes
+ * stand in docs/errors.md.
+ */
 export class BgworkerError extends Error {
+  /** The name of the class. */
   override readonly name: string = 'BgworkerError';
+  /** What happened, for programs: `ERR_…`. It stays what it is, whatever becomes of the message. */
   readonly code: string;
+  /** The numbers, names and paths of it. */
   readonly detail: string | undefined;
+  /** What to change so that it does not happen again. */
   readonly hint: string | undefined;
 
+  /** @internal */
   constructor(code: string, message: string, options: ErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;

@@ -21,6 +21,8 @@ export function exitCodeOf(error: BgworkerError): number {
     case 'ERR_NO_POSTMASTER':
     case 'ERR_UNKNOWN_WORKER':
     case 'ERR_PROTOCOL_MISMATCH':
+    case 'ERR_UNSUPPORTED_PLATFORM':
+    case 'ERR_UNSUPPORTED_RUNTIME':
       return EXIT_UNAVAILABLE;
     case 'ERR_CANNOT_MAKE_DIRECTORY':
     case 'ERR_DIRECTORY_UNSAFE':

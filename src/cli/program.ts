@@ -3,6 +3,7 @@
  * work. Whatever is heavy is imported when a command needs it.
  */
 import { Command } from 'commander';
+import { checkPlatform } from '../client/index.js';
 import { PACKAGE_VERSION } from '../protocol/index.js';
 import { doctorCommand } from './commands/doctor.js';
 import { psCommand } from './commands/ps.js';
@@ -18,7 +19,9 @@ const COMMANDS = [runCommand, startCommand, stopCommand, reloadCommand, statusCo
 export function makeProgram(): Command {
   const program = new Command('bgworker')
     .description('Background workers: start one and know whether it was started, and why it stopped.')
-    .version(PACKAGE_VERSION);
+    .version(PACKAGE_VERSION)
+    // Help and version are for everybody.
+    .hook('preAction', checkPlatform);
   for (const make of COMMANDS) program.addCommand(make());
   for (const command of [program, ...program.commands]) {
     command.showHelpAfterError('(bgworker --help tells more)').exitOverride();

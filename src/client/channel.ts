@@ -17,6 +17,10 @@ interface Options {
   readonly holdWhile: <T>(promise: Promise<T>) => Promise<T>;
 }
 
+/**
+ * The client's end of a worker's channel: values both ways while the worker runs, with back-pressure. It belongs to one
+ * run of the worker and to one client at a time; `for await (const value of handle.channel)` reads it.
+ */
 export class WorkerChannel<In = unknown, Out = unknown> implements AsyncIterable<In> {
   readonly #channel: Channel;
   readonly #open: () => Promise<void>;
@@ -25,6 +29,7 @@ export class WorkerChannel<In = unknown, Out = unknown> implements AsyncIterable
   #isOver = false;
   #wasToldOfEnd = false;
 
+  /** @internal */
   constructor({ channel, open, holdWhile }: Options) {
     this.#channel = channel;
     this.#open = open;
@@ -75,7 +80,10 @@ export class WorkerChannel<In = unknown, Out = unknown> implements AsyncIterable
     return ending;
   }
 
-  /** The owner's: the run is over, or the connection. */
+  /**
+   * The owner's: the run is over, or the connection.
+   * @internal
+   */
   giveUp(): void {
     this.#isOver = true;
     this.#channel.peerGone();

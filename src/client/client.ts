@@ -12,7 +12,6 @@ import type { ActivityRow, ShutdownMode, SparesActivity } from '../core/index.js
 import { formatHandle, parseHandle } from '../core/index.js';
 import type { PostmasterFacts, ReloadReport, Reply, WorkerValue } from '../protocol/index.js';
 import type { Backend } from './backend.js';
-import type { ConnectionEnd } from './connection.js';
 import { isKnownDead } from './deadPostmasters.js';
 import { PostmasterDiedError } from './errors.js';
 import { EventBuffer } from './eventBuffer.js';
@@ -32,16 +31,22 @@ import type { WorkerEvent, WorkerStopReason } from './workerState.js';
 import { describeReason } from './workerState.js';
 
 /** One worker in `client.activity()`. */
-export type Activity = Omit<ActivityRow, 'reason' | 'retryAt' | 'forkedAt'> & {
+export interface Activity extends Omit<ActivityRow, 'reason' | 'retryAt' | 'forkedAt'> {
   /** The handle, written as a string. */
   readonly handle: string;
+  /** Why the newest attempt that ended did; null while none has. */
   readonly reason: WorkerStopReason | null;
+  /** When it is started again; null when it will not be, when that is not known yet, or when it is due now. */
   readonly retryAt: Date | null;
+  /** When the process of the attempt under way was made; null while there is none. */
   readonly forkedAt: Date | null;
-};
+}
 
-/** The spares, in `client.spares()`. `deaths`: how many died by themselves since one took a job. */
-export type Spares = Omit<SparesActivity, 'retryAt'> & { readonly retryAt: Date | null };
+/** The spares, in `client.spares()`. */
+export interface Spares extends Omit<SparesActivity, 'retryAt'> {
+  /** When the next one is tried after such a death; null when none died. */
+  readonly retryAt: Date | null;
+}
 
 function readSpares(reply: Reply, backend: Backend): Spares {
   assert(reply.type === 'spares', 'the answer is the one to this question');
@@ -50,14 +55,16 @@ function readSpares(reply: Reply, backend: Backend): Spares {
 }
 
 /** The postmaster itself, in `client.postmasterStatus()`. */
-export type PostmasterStatus = Omit<PostmasterFacts, 'package' | 'startedAt' | 'reloadedAt'> & {
+export interface PostmasterStatus extends Omit<PostmasterFacts, 'package' | 'startedAt' | 'reloadedAt'> {
   /** Of the package it runs. */
   readonly version: string;
+  /** When it began to listen. */
   readonly startedAt: Date;
   /** When its configuration was last read again. */
   readonly reloadedAt: Date | null;
-};
+}
 
+/** How long to wait for a shutdown. */
 export interface ShutdownOptions extends SignalOption {
   /** `accepted`: the postmaster knows. `gone`: it has ended. */
   readonly until?: 'accepted' | 'gone' | undefined;
@@ -99,15 +106,26 @@ function readActivity(reply: Reply, backend: Backend): ActivityPage {
   return { rows, next };
 }
 
-export type CloseReason = ConnectionEnd['how'];
+/**
+ * How a client's attachment ended: `disposed` by `close()`, with the postmaster's `shutdown`, with its death
+ * (`postmasterDied`), or `failed`: the two cannot go on, and whether the postmaster lives is not known.
+ */
+export type CloseReason = 'disposed' | 'shutdown' | 'postmasterDied' | 'failed';
 
+/**
+ * A process's attachment to a postmaster, from `connect` or `startPostmaster`. Workers are registered and found through
+ * it. It keeps the process alive only while something is awaited.
+ */
 export class Client {
   readonly #backend: Backend;
   readonly #dispose: (() => Promise<void>) | undefined;
   readonly #latch: ClientLatch;
   #disposal: Promise<void> | undefined;
 
-  /** Clients are made by `connect` and `startPostmaster`. `dispose` takes the place of closing the connection. */
+  /**
+   * Clients are made by `connect` and `startPostmaster`. `dispose` takes the place of closing the connection.
+   * @internal
+   */
   constructor(backend: Backend, dispose?: () => Promise<void>) {
     this.#backend = backend;
     this.#dispose = dispose;
@@ -124,6 +142,7 @@ export class Client {
     return this.#backend.greeting.epoch;
   }
 
+  /** The postmaster's process. Whether it lives is not asked of its pid: `closed` says it. */
   get postmasterPid(): number {
     return this.#backend.greeting.pid;
   }
@@ -309,6 +328,7 @@ export class Client {
     return this.#disposal;
   }
 
+  /** The same as `close()`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

@@ -8,6 +8,7 @@ import type { PostmasterSettings } from './settings.js';
 
 /** The settings of `startPostmaster`, but for those that a file cannot say. Paths are relative to the file. */
 export interface Config extends Omit<PostmasterSettings, 'directory' | 'logger' | 'workers'> {
+  /** Workers that are there from the start. */
   readonly workers?: readonly ConfigWorker[] | undefined;
 }
 

@@ -7,16 +7,22 @@ import type { WorkerKey } from '../core/index.js';
 import { Backend } from './backend.js';
 import { Client } from './client.js';
 import { findDirectory } from './findDirectory.js';
+import { checkPlatform } from './surroundings.js';
 import type { World } from './world.js';
 
+/** To which postmaster, and for how long to try. */
 export interface ConnectOptions {
   /**
    * The postmaster's directory. Default: `BGWORKER_DIR`, else `.bgworker` beside the nearest `bgworker.config.*`, else
    * the user's own (`$XDG_RUNTIME_DIR/bgworker`, or `/tmp/bgworker-UID`).
    */
   readonly directory?: string | undefined;
+  /** Ends the attempt with its reason. */
   readonly signal?: AbortSignal | undefined;
-  /** The worker this process is; the worker runtime says it. Such a client does not hold up a smart shutdown. */
+  /**
+   * The worker this process is; the worker runtime says it. Such a client does not hold up a smart shutdown.
+   * @internal
+   */
   readonly worker?: WorkerKey | null | undefined;
   /** `shutdown`: only `shutdown()` will be called, and then a postmaster of any version will do. */
   readonly purpose?: 'shutdown' | undefined;
@@ -24,9 +30,11 @@ export interface ConnectOptions {
 
 /**
  * Connects to a running postmaster. Throws `ERR_NO_POSTMASTER` when none is there, `ProtocolMismatchError` when it is
- * another version, `ERR_CANNOT_CONNECT`, `ERR_SHUTTING_DOWN`, or the signal's reason. Safe to repeat.
+ * another version, `ERR_CANNOT_CONNECT`, `ERR_SHUTTING_DOWN`, `ERR_UNSUPPORTED_PLATFORM`, `ERR_UNSUPPORTED_RUNTIME`, or
+ * the signal's reason. Safe to repeat.
  */
 export async function connect({ directory, signal, worker = null, purpose }: ConnectOptions = {}): Promise<Client> {
+  checkPlatform();
   const place = directory === undefined ? findDirectory() : resolve(directory);
   return new Client(await Backend.attach({ directory: place, worker, purpose, signal }));
 }

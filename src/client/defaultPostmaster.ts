@@ -14,6 +14,7 @@ import { startPostmaster } from './embedded.js';
 import type { BackgroundWorkerHandle } from './handle.js';
 import type { ArgAndOptions } from './modules.js';
 import { runtime } from './runtime.js';
+import { checkRole } from './surroundings.js';
 import type { LaunchOptions, RegisterOptions, RunOptions } from './verbs.js';
 
 /** As `client.run`, with the default postmaster. */
@@ -87,7 +88,8 @@ function openDefault(): Promise<Client> {
   return opening;
 }
 
-function openNamed(): Promise<Client> {
+async function openNamed(): Promise<Client> {
+  checkRole();
   const directory = process.env['BGWORKER_DIR'];
   return directory === undefined || directory === '' ? startPostmaster() : connect({ directory });
 }

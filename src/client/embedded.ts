@@ -5,14 +5,11 @@
  * or done, and the postmaster goes down, fast. The other says nothing at all: it ends with this process, whatever ends
  * it, and the guardian behind it then ends even a postmaster that is busy or stopped. Neither keeps this process alive.
  *
- * The role mark in the child's environment is removed by the postmaster. Who finds one at start was started as a
- * postmaster and is none: a program that was bundled with this package, about to start itself without end.
+ * Where this cannot work, and why it never becomes a program that starts itself without end: surroundings.ts.
  */
 import type { ChildProcess } from 'node:child_process';
 import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { Socket } from 'node:net';
-import { fileURLToPath } from 'node:url';
 import { assert, BgworkerError } from '../base/index.js';
 import type { EmbeddedMessage } from '../protocol/index.js';
 import { encodeSettings, FrameReader, fromErrorRecord, parseEmbeddedMessage } from '../protocol/index.js';
@@ -22,19 +19,21 @@ import { cleanExecArgv, cleanNodeOptions } from './execArgv.js';
 import type { SignalOption } from './handle.js';
 import type { Logger, PostmasterSettings } from './settings.js';
 import { defineEarlyWorker, resolvePreload } from './settings.js';
+import { checkSurroundings, marksOfPostmaster } from './surroundings.js';
 
 /**
  * Starts a postmaster for this process and attaches to it. Disposing the client (or `close()`) takes it down, fast, and
  * waits for that; without it, the end of this process does. It keeps the process alive only while something is awaited.
  *
  * Throws `ERR_INVALID_SETTING`, `ERR_POSTMASTER_RUNNING` when the directory is somebody's, `ERR_CANNOT_START_POSTMASTER`,
- * `ERR_UNSUPPORTED_RUNTIME` (Bun, Deno), `ERR_UNSUPPORTED_PLATFORM` (Windows), `ERR_STARTED_INSIDE_ITSELF`.
+ * `ERR_UNSUPPORTED_RUNTIME` (Bun, Deno), `ERR_UNSUPPORTED_PLATFORM` (Windows), `ERR_NO_NODE` (this program is none, and
+ * there is no `nodePath`), `ERR_BUNDLED`, `ERR_STARTED_INSIDE_ITSELF`, `ERR_WORKER_LOADING`.
  */
 export async function startPostmaster(
   settings: PostmasterSettings = {},
   { signal }: SignalOption = {},
 ): Promise<Client> {
-  checkSurroundings(settings);
+  const file = await checkSurroundings(settings);
   signal?.throwIfAborted();
   const { logger, workers = [], ...rest } = settings;
   const told = encodeSettings({
@@ -43,7 +42,7 @@ export async function startPostmaster(
     logToHost: logger !== undefined,
     workers: await Promise.all(workers.map((worker) => defineEarlyWorker(worker))),
   });
-  const child = new Child(spawnPostmaster(settings), logger);
+  const child = new Child(spawnPostmaster(file, settings), logger);
   try {
     const { directory } = await child.start(told, signal);
     const backend = await Backend.attach({ directory, worker: null, signal });
@@ -154,55 +153,17 @@ class Child {
  */
 export const POSTMASTER_FLAGS = ['--max-semi-space-size=2', '--always-sparkplug', '--no-memory-reducer'];
 
-function spawnPostmaster({ nodePath, workerStdin }: PostmasterSettings): ChildProcess {
+function spawnPostmaster(file: string, { nodePath, workerStdin }: PostmasterSettings): ChildProcess {
   const options = process.env['NODE_OPTIONS'];
-  return spawn(nodePath ?? process.execPath, [...POSTMASTER_FLAGS, mainPath()], {
+  return spawn(nodePath ?? process.execPath, [...POSTMASTER_FLAGS, file], {
     detached: true,
     stdio: [workerStdin === 'inherit' ? 'inherit' : 'ignore', 'inherit', 'inherit', 'pipe', 'pipe'],
     env: {
       ...process.env,
       ...(options !== undefined && { NODE_OPTIONS: cleanNodeOptions(options) }),
-      BGWORKER_ROLE: 'postmaster',
+      ...marksOfPostmaster(),
     },
   });
-}
-
-function mainPath(): string {
-  const path = fileURLToPath(new URL('../postmaster/boot.cjs', import.meta.url));
-  if (existsSync(path)) return path;
-  throw new BgworkerError('ERR_BUNDLED', "bgworker's own files are not beside it", {
-    detail: `${path} is missing`,
-    hint: 'mark bgworker as external in your bundler, so that it is loaded from node_modules',
-  });
-}
-
-function checkSurroundings({ nodePath }: PostmasterSettings): void {
-  const { env, versions, platform } = process;
-  if (env['BGWORKER_ROLE'] !== undefined) {
-    throw new BgworkerError('ERR_STARTED_INSIDE_ITSELF', 'this program was started as a postmaster, and is none', {
-      detail: `${process.execPath} ${process.argv.slice(1).join(' ')}`,
-      hint: 'in a bundled or packaged program, set nodePath to a real node, and mark bgworker as external in the bundler',
-    });
-  }
-  const stranger = versions['bun'] !== undefined ? 'Bun' : versions['deno'] !== undefined ? 'Deno' : undefined;
-  if (stranger !== undefined) {
-    throw new BgworkerError('ERR_UNSUPPORTED_RUNTIME', `bgworker does not run on ${stranger}`, {
-      detail: `${stranger} ${versions['bun'] ?? versions['deno']}`,
-      hint: 'use Node 20.19 or later',
-    });
-  }
-  if (platform === 'win32') {
-    throw new BgworkerError('ERR_UNSUPPORTED_PLATFORM', 'bgworker does not run on Windows yet', {
-      detail: 'it relies on process groups, on signals, and on descriptors that a child is born with',
-      hint: 'use WSL 2',
-    });
-  }
-  if (versions['electron'] !== undefined && nodePath === undefined) {
-    throw new BgworkerError('ERR_NO_NODE', 'this program is no node', {
-      detail: `${process.execPath} is Electron ${versions['electron']}`,
-      hint: 'set nodePath to a real node',
-    });
-  }
 }
 
 function failure({ error }: Extract<EmbeddedMessage, { type: 'failed' }>): BgworkerError {

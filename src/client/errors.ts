@@ -11,9 +11,13 @@ import type { WorkerStopReason } from './workerState.js';
 export interface WorkerReference {
   /** As `toString()` writes it. */
   readonly id: string;
+  /** For people; it need not be unique. */
   readonly name: string;
+  /** Of the last process it had; null when it had none. */
   readonly pid: number | null;
+  /** Asks the worker to stop for good, and kills it when its time is over. */
   terminate(): Promise<void>;
+  /** The same text as `id`. */
   toString(): string;
 }
 
@@ -28,16 +32,19 @@ interface WorkerErrorOptions extends ErrorOptions {
  */
 export class WorkerError extends BgworkerError {
   override readonly name: string = 'WorkerError';
+  /** Why it stopped. */
   readonly reason: WorkerStopReason;
   /** Out of the sight of util.inspect: errors are printed often, and a handle says little there. */
   readonly #handle: WorkerReference;
 
+  /** @internal */
   constructor(message: string, options: WorkerErrorOptions, code = 'ERR_WORKER_FAILED') {
     super(code, message, options);
     this.reason = options.reason;
     this.#handle = options.handle;
   }
 
+  /** The worker. */
   get handle(): WorkerReference {
     return this.#handle;
   }
@@ -49,11 +56,13 @@ export class WorkerError extends BgworkerError {
  */
 export class WorkerStartError extends BgworkerError {
   override readonly name: string = 'WorkerStartError';
+  /** Why the attempt to start it ended. */
   readonly reason: WorkerStopReason;
   /** The postmaster will try again; terminate the handle if that is not wanted. */
   readonly willRestart: boolean;
   readonly #handle: WorkerReference;
 
+  /** @internal */
   constructor(message: string, options: WorkerErrorOptions & { readonly willRestart: boolean }) {
     super('ERR_WORKER_NOT_STARTED', message, options);
     this.reason = options.reason;
@@ -74,6 +83,7 @@ export class WorkerStartError extends BgworkerError {
 export class TooManyWorkersError extends BgworkerError {
   override readonly name: string = 'TooManyWorkersError';
 
+  /** @internal */
   constructor(options: ErrorOptions) {
     super('ERR_TOO_MANY_WORKERS', 'no slot for another background worker', options);
   }
@@ -86,6 +96,7 @@ export class TooManyWorkersError extends BgworkerError {
 export class PostmasterDiedError extends BgworkerError {
   override readonly name: string = 'PostmasterDiedError';
 
+  /** @internal */
   constructor(detail: string) {
     super('ERR_POSTMASTER_DIED', 'the postmaster is gone', {
       detail,
@@ -106,6 +117,7 @@ export class ProtocolMismatchError extends BgworkerError {
   /** Null when it did not say. */
   readonly postmaster: PackageCopy | null;
 
+  /** @internal */
   constructor(refusal: GoodbyeDetail, client: Introduction, postmaster: Introduction | null) {
     super('ERR_PROTOCOL_MISMATCH', refusal.message, refusal);
     this.client = copyOf(client);
@@ -115,9 +127,11 @@ export class ProtocolMismatchError extends BgworkerError {
 
 /** Which copy of the package a process runs. */
 export interface PackageCopy {
+  /** Of the package. */
   readonly version: string;
   /** The folder of its package.json. */
   readonly path: string;
+  /** Of the process that runs it. */
   readonly pid: number;
 }
 

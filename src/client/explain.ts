@@ -53,7 +53,10 @@ function explainCause(cause: StopCause, reason: WorkerStopReason): { what: strin
         hint: 'does something call process.exit() at import?',
       };
     case 'moduleNotFound':
-      return { what: `has no module: ${cause.path} was not found`, hint: "use new URL('./x.js', import.meta.url)" };
+      return {
+        what: `has no module: ${cause.path} was not found`,
+        hint: "use new URL('./x.js', import.meta.url); a bundler builds that file only if it is an entry point of its own",
+      };
     case 'moduleThrew':
       return { what: `has a module that threw ${cause.error.name}: ${cause.error.message}` };
     case 'exportMissing':

@@ -37,6 +37,7 @@ import type {
 } from './workerState.js';
 import { describeReason, hasReached } from './workerState.js';
 
+/** For what a wait for a startup waits, and how long. */
 export interface WaitForStartupOptions {
   /**
    * What counts as started. `'forked'`: there is a process, as in PostgreSQL. `'running'`: its function was entered.
@@ -47,30 +48,51 @@ export interface WaitForStartupOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** For what a wait for a shutdown waits, and how long. */
 export interface WaitForShutdownOptions {
   /** `'end'`: nothing more will happen to it. `'nextDeath'`: the next end of an attempt. Default `'end'`. */
   readonly until?: 'end' | 'nextDeath';
+  /** Ends the wait with its reason, and says nothing about the worker, which is untouched. */
   readonly signal?: AbortSignal | undefined;
 }
 
+/** How much time the worker has. */
 export interface TerminateOptions {
   /** From being asked to stop to SIGKILL; 0 means SIGKILL at once. Default: the worker's own terminateTimeoutMs. */
   readonly timeoutMs?: number;
+  /** Ends the wait for the postmaster's answer with its reason; the order may have been given. */
   readonly signal?: AbortSignal | undefined;
 }
 
+/** Whatever takes time can be called off. */
 export interface SignalOption {
+  /** Ends the wait with its reason. */
   readonly signal?: AbortSignal | undefined;
 }
 
 /** What `getPid` answers: PostgreSQL's status, and the process while there is one that was started. */
-export type PidAnswer =
-  | { readonly status: 'started'; readonly pid: number }
-  | { readonly status: 'notYetStarted' | 'stopped' | 'postmasterDied'; readonly pid: number | null };
+export type PidAnswer = Started | NotStarted;
 
+/** It has no process that was started. */
+export interface NotStarted {
+  /** Which of the three. */
+  readonly status: 'notYetStarted' | 'stopped' | 'postmasterDied';
+  /** None. */
+  readonly pid: null;
+}
+
+/** What `waitForStartup` answers. */
 export type StartupAnswer = Started | Stopped | PostmasterDied;
+/** What `waitForShutdown` answers. */
 export type ShutdownAnswer = Stopped | PostmasterDied;
 
+/**
+ * What whoever registered a background worker knows it by. It answers from what was last told (`status`, `pid`,
+ * `reason`), asks (`getPid`), waits (`waitForStartup`, `waitForShutdown`, `result`, `for await`) and gives orders
+ * (`terminate`, `restart`). Its text, `String(handle)`, is a handle in any other process of the same user.
+ *
+ * Every answer follows from a fact, never from a length of time: a deadline of your own is an AbortSignal.
+ */
 export class BackgroundWorkerHandle<Result = unknown> implements AsyncIterable<WorkerEvent> {
   readonly #backend: Backend;
   readonly #watched: WatchedWorker;
@@ -79,7 +101,10 @@ export class BackgroundWorkerHandle<Result = unknown> implements AsyncIterable<W
   #answeredDeaths: number;
   #described: { readonly of: WorkerStatus; readonly reason: WorkerStopReason | null } | undefined;
 
-  /** Handles are made by `register`, `launch` and `client.handle`. */
+  /**
+   * Handles are made by `register`, `launch` and `client.handle`.
+   * @internal
+   */
   constructor(backend: Backend, { watched, deathsBefore }: Named) {
     this.#backend = backend;
     this.#watched = watched;
@@ -91,14 +116,17 @@ export class BackgroundWorkerHandle<Result = unknown> implements AsyncIterable<W
     return this.#watched.id;
   }
 
+  /** The same text as `id`. */
   toString(): string {
     return this.#watched.id;
   }
 
+  /** The same text as `id`. */
   toJSON(): string {
     return this.#watched.id;
   }
 
+  /** For people; it need not be unique. */
   get name(): string {
     return this.#watched.told?.status.name ?? '';
   }

@@ -30,6 +30,7 @@ export { describeScene, type Explanation, explainStop } from './explain.js';
 export { directoryBeside, findDirectory, nearestConfig } from './findDirectory.js';
 export {
   BackgroundWorkerHandle,
+  type NotStarted,
   type PidAnswer,
   type ShutdownAnswer,
   type SignalOption,
@@ -41,8 +42,9 @@ export {
 export type { ClientLatch } from './latch.js';
 export type { AnyModule, ArgAndOptions, ArgOf, ResultOf, ScriptVerbs, WorkerExport, WorkerModule } from './modules.js';
 export type { ModuleLocation, ScriptOptions, WorkerOptions } from './registration.js';
-export { type Lent, lendHere, type Runtime, runtime, type WorkerPlace } from './runtime.js';
+export { type Lent, lendHere, type Runtime, runtime, type WorkerHome } from './runtime.js';
 export {
+  type ClassLimits,
   defineEarlyWorker,
   type Logger,
   type PostmasterSettings,
@@ -50,6 +52,7 @@ export {
   resolvePreload,
   type WorkerSetting,
 } from './settings.js';
+export { checkPlatform } from './surroundings.js';
 export type { LaunchOptions, RegisterOptions, RunOptions, WithArgs } from './verbs.js';
 export type { Progress } from './watchedWorker.js';
 export type {

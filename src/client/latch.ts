@@ -6,15 +6,21 @@
  */
 import type { Latch, LatchEvent, LatchWaitOptions } from '../protocol/index.js';
 
+/**
+ * A latch that is set on every notification of any worker this client watches, so that one wait covers all of a
+ * process's business. PostgreSQL: MyLatch.
+ */
 export class ClientLatch {
   readonly #latch: Latch;
   readonly #holdWhile: <T>(promise: Promise<T>) => Promise<T>;
 
+  /** @internal */
   constructor(latch: Latch, holdWhile: <T>(promise: Promise<T>) => Promise<T>) {
     this.#latch = latch;
     this.#holdWhile = holdWhile;
   }
 
+  /** Whether it was set since the last reset. */
   get isSet(): boolean {
     return this.#latch.isSet;
   }

@@ -10,7 +10,10 @@ import type { LaunchOptions, RegisterOptions, RunOptions, WithArgs } from './ver
 import { launchWorker, registerWorker, runWorker, tryRegisterWorker } from './verbs.js';
 
 /** A module nothing is known of: any name, any argument. */
-export type AnyModule = { readonly [name: string]: (context: never, arg: unknown) => unknown };
+export type AnyModule = {
+  /** By the name of the export. */
+  readonly [name: string]: (context: never, arg: unknown) => unknown;
+};
 
 /** What a worker's function takes beside its context. */
 export type ArgOf<W> =
@@ -39,18 +42,22 @@ export type ArgAndOptions<Arg, Options> = undefined extends Arg
 
 /** The four verbs of a client, for the exports of one module. */
 export interface WorkerModule<M extends object> {
+  /** As `client.register`. */
   register<Name extends WorkerExport<M>>(
     exportName: Name,
     ...rest: ArgAndOptions<ArgOf<M[Name]>, RegisterOptions>
   ): Promise<BackgroundWorkerHandle<ResultOf<M[Name]>>>;
+  /** As `client.tryRegister`: null when no slot is free. */
   tryRegister<Name extends WorkerExport<M>>(
     exportName: Name,
     ...rest: ArgAndOptions<ArgOf<M[Name]>, RegisterOptions>
   ): Promise<BackgroundWorkerHandle<ResultOf<M[Name]>> | null>;
+  /** As `client.launch`: it has started, or throws. */
   launch<Name extends WorkerExport<M>>(
     exportName: Name,
     ...rest: ArgAndOptions<ArgOf<M[Name]>, LaunchOptions>
   ): Promise<BackgroundWorkerHandle<ResultOf<M[Name]>>>;
+  /** As `client.run`: gives what the function returned. */
   run<Name extends WorkerExport<M>>(
     exportName: Name,
     ...rest: ArgAndOptions<ArgOf<M[Name]>, RunOptions>
@@ -59,8 +66,11 @@ export interface WorkerModule<M extends object> {
 
 /** The four verbs, for one script. */
 export interface ScriptVerbs {
+  /** As `client.register`. */
   register(options?: WithArgs<RegisterOptions>): Promise<BackgroundWorkerHandle<undefined>>;
+  /** As `client.tryRegister`: null when no slot is free. */
   tryRegister(options?: WithArgs<RegisterOptions>): Promise<BackgroundWorkerHandle<undefined> | null>;
+  /** As `client.launch`: it was evaluated to its end, or throws. */
   launch(options?: WithArgs<LaunchOptions>): Promise<BackgroundWorkerHandle<undefined>>;
   /** Resolves when the script has ended by itself: its event loop was empty. */
   run(options?: WithArgs<RunOptions>): Promise<undefined>;

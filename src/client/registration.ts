@@ -8,7 +8,7 @@ import { pathToFileURL } from 'node:url';
 import { BgworkerError } from '../base/index.js';
 import type { Argument, BackgroundWorker, ResourceLimits } from '../core/index.js';
 import { checkBackgroundWorker, completeBackgroundWorker } from '../core/index.js';
-import { readWorkerValue } from '../protocol/index.js';
+import { isWorkerValue } from '../protocol/index.js';
 import type { World } from './world.js';
 import { theWorld } from './world.js';
 
@@ -24,15 +24,19 @@ export interface WorkerOptions {
   readonly type?: string | undefined;
   /** Which limit it counts against, for example `parallel`. Default `default`. */
   readonly class?: string | undefined;
+  /** For workers in the settings: those of `postmasterStart` come first. Default `afterEarly`. */
   readonly startTime?: BackgroundWorker['startTime'] | undefined;
+  /** When others may count on it: its function was entered, or (`explicit`) it called `ctx.ready()`. Default `implicit`. */
   readonly readiness?: BackgroundWorker['readiness'] | undefined;
   /** `onFailure`: unless its function returned (exit 0), as in PostgreSQL. Default `never`. */
   readonly restart?: BackgroundWorker['restart'] | undefined;
   /** From a death to the next start, in milliseconds. Default 1000. PostgreSQL: bgw_restart_time, in seconds. */
   readonly restartTimeMs?: number | undefined;
+  /** Each failure in a row waits longer: `restartTimeMs` times `factor`, up to `maxMs`. Default null: always the same. */
   readonly restartBackoff?: BackgroundWorker['restartBackoff'] | undefined;
   /** Default: 10 failures in 60 s end it, or no limit where there is a backoff. */
   readonly restartIntensity?: BackgroundWorker['restartIntensity'] | undefined;
+  /** Workers of the same group go down together when one of them crashes. Default null: alone. */
   readonly crashGroup?: string | null | undefined;
   /** `client`: it ends when this client's connection does. Default `postmaster`; `run` sets `client`. */
   readonly lifetime?: BackgroundWorker['lifetime'] | undefined;
@@ -50,7 +54,12 @@ export interface WorkerOptions {
   readonly execArgv?: readonly string[] | undefined;
   /** The Node to run it with. Default: the postmaster's. */
   readonly nodePath?: string | null | undefined;
+  /**
+   * What becomes of what it prints: passed on behind its name (`inherit`) or as it is (`raw`), made into lines of the log
+   * (`log`), or nothing (`ignore`). Default null: as the postmaster's setting says. The last 8 KiB are kept in any case.
+   */
   readonly output?: BackgroundWorker['output'] | undefined;
+  /** Of the JavaScript heap and of all its memory. Default: none. */
   readonly resourceLimits?: Partial<ResourceLimits> | undefined;
   /** false: it cannot register workers or ask for others. Default true. */
   readonly attach?: boolean | undefined;
@@ -80,7 +89,7 @@ export async function defineRegistration(
   target: Target,
   options: ScriptOptions,
   mainArg: Argument,
-  world: Pick<World, 'exportNameOf'> = theWorld,
+  world: Pick<World, 'findWorker'> = theWorld,
 ): Promise<BackgroundWorker> {
   const { module, functionName } = await resolveTarget(target, world);
   const { env, resourceLimits, ...given } = withoutUndefined(options);
@@ -101,12 +110,11 @@ export async function defineRegistration(
 
 async function resolveTarget(
   target: Target,
-  world: Pick<World, 'exportNameOf'>,
+  world: Pick<World, 'findWorker'>,
 ): Promise<{ module: string; functionName: string | null }> {
   if (target.kind === 'script') return { module: moduleUrl(target.module), functionName: null };
   if (target.kind === 'export') return { module: moduleUrl(target.module), functionName: target.exportName };
-  const read = readWorkerValue(target.value);
-  if (read === undefined) {
+  if (!isWorkerValue(target.value)) {
     throw new BgworkerError('ERR_NOT_A_WORKER', 'that is no worker', {
       detail: `got ${describeNoWorker(target.value)}`,
       hint:
@@ -114,7 +122,8 @@ async function resolveTarget(
         "import: client.module(new URL('./x.js', import.meta.url)).run('name', arg)",
     });
   }
-  return { module: read.module, functionName: await world.exportNameOf(target.value, read) };
+  const { module, exportName } = await world.findWorker(target.value);
+  return { module, functionName: exportName };
 }
 
 function describeNoWorker(value: unknown): string {

@@ -34,12 +34,14 @@ export interface Lent {
   readonly protocol: number;
   /** For copies of that version: the worker's own. */
   readonly client: () => Promise<Client>;
+  /** Rejects while a module is loading: one that starts workers then would be loaded by them, and start more. */
+  readonly checkLoaded: () => Promise<void>;
   /** For neighbours, which connect by themselves. */
-  readonly place: () => Promise<WorkerPlace>;
+  readonly place: () => Promise<WorkerHome>;
 }
 
 /** Where a worker's postmaster is, and which of its workers this process is. */
-export interface WorkerPlace {
+export interface WorkerHome {
   readonly directory: string;
   readonly worker: WorkerKey;
 }
@@ -78,7 +80,8 @@ function findRuntime(global: { [KEY]?: Runtime }): Runtime {
 /** What this copy lends to itself, and to no neighbour: a client that is no worker's (`bgworker/testing`). */
 export function lendHere(client: Lent['client']): Lent {
   const place = (): Promise<never> => Promise.reject(twoCopies(runtime));
-  return { version: PACKAGE_VERSION, path: PACKAGE_PATH, protocol: PROTOCOL_VERSION, client, place };
+  const checkLoaded = async (): Promise<void> => {};
+  return { version: PACKAGE_VERSION, path: PACKAGE_PATH, protocol: PROTOCOL_VERSION, client, checkLoaded, place };
 }
 
 function twoCopies({ version, path }: Runtime): BgworkerError {

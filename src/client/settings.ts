@@ -10,6 +10,14 @@ import type { ModuleLocation, ScriptOptions, Target, WorkerOptions } from './reg
 import { defineRegistration, moduleUrl } from './registration.js';
 import type { World } from './world.js';
 
+/** How many slots the workers of one class have. */
+export interface ClassLimits {
+  /** At most so many at once. Default: as many as there are. */
+  readonly max?: number;
+  /** So many that no other class may take. Default 0. */
+  readonly reserved?: number;
+}
+
 /** Those that may also be changed while it runs, by `client.reload()`. */
 export interface ReloadableSettings {
   /**
@@ -20,8 +28,10 @@ export interface ReloadableSettings {
   /** Slots of class `parallel`. Default: three quarters of all. PostgreSQL: max_parallel_workers. */
   readonly maxParallelWorkers?: number | undefined;
   /** By class: how many there may be at once, and how many slots no other class may take. */
-  readonly classes?: { readonly [name: string]: { readonly max?: number; readonly reserved?: number } } | undefined;
+  readonly classes?: { readonly [name: string]: ClassLimits } | undefined;
+  /** How many processes are made before the postmaster listens again. Default 1. PostgreSQL: MAX_BGWORKERS_TO_LAUNCH. */
   readonly maxStartsPerPass?: number | undefined;
+  /** How many registrations may wait for a slot. Default 10 000. */
   readonly maxWaitingRegistrations?: number | undefined;
   /** Of how many stopped workers the last word is kept. Default 1000. */
   readonly finalWordsKept?: number | undefined;
@@ -44,6 +54,7 @@ export interface ReloadableSettings {
   readonly logLevel?: LogLevel | 'silent' | undefined;
 }
 
+/** What `startPostmaster` takes; all of it has defaults. docs/settings.md has the whole table. */
 export interface PostmasterSettings extends ReloadableSettings {
   /** How long a worker may outlive its postmaster, in milliseconds. Default 1000. */
   readonly postmasterDeathGraceMs?: number | undefined;
@@ -82,7 +93,7 @@ const DEFAULT_BACKOFF = { factor: 2, maxMs: 60_000, jitter: 0.2 } as const;
 /** Throws what `register` would for the same worker. */
 export async function defineEarlyWorker(
   setting: WorkerSetting,
-  world?: Pick<World, 'exportNameOf'>,
+  world?: Pick<World, 'findWorker'>,
 ): Promise<BackgroundWorker> {
   const { target, arg, options } = readSetting(setting);
   const { restart = 'onFailure' } = options;

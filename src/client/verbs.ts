@@ -6,7 +6,7 @@
  * Model: RegisterDynamicBackgroundWorker; `launch` and `run` are what its callers do around it.
  */
 import type { Phase } from '../core/index.js';
-import { readWorkerValue } from '../protocol/index.js';
+import { isWorkerValue, workerBrand } from '../protocol/index.js';
 import { storeArgument } from './argument.js';
 import type { Backend } from './backend.js';
 import { PostmasterDiedError, TooManyWorkersError, WorkerStartError } from './errors.js';
@@ -19,6 +19,7 @@ import { causeOf } from './result.js';
 import type { WorkerStopReason } from './workerState.js';
 import { hasReached } from './workerState.js';
 
+/** The definition's fields, and how to wait for a slot. */
 export interface RegisterOptions extends WorkerOptions {
   /** Gives up waiting for the registration's answer; a worker that was registered nevertheless is terminated. */
   readonly signal?: AbortSignal | undefined;
@@ -26,12 +27,15 @@ export interface RegisterOptions extends WorkerOptions {
   readonly waitForSlot?: AbortSignal | true | undefined;
 }
 
+/** As for `register`, and what counts as started. */
 export interface LaunchOptions extends RegisterOptions {
   /** What counts as started; see `waitForStartup`. Default `'running'`. */
   readonly until?: WaitForStartupOptions['until'] | undefined;
 }
 
+/** As for `register`; what runs to its end and gives a result lives as long as its client at most. */
 export interface RunOptions extends Omit<RegisterOptions, 'lifetime' | 'restart'> {
+  /** `onFailure`: until it has returned once. Default `never`. */
   readonly restart?: 'never' | 'onFailure' | undefined;
 }
 
@@ -129,7 +133,7 @@ function hasCome(reason: WorkerStopReason, until: Phase): boolean {
 
 function moduleOf(target: Target): string {
   if (target.kind !== 'value') return String(target.module);
-  return readWorkerValue(target.value)?.module ?? '';
+  return isWorkerValue(target.value) ? (target.value[workerBrand].module ?? '') : '';
 }
 
 function anyOf(one: AbortSignal | undefined, other: AbortSignal | undefined): AbortSignal | undefined {

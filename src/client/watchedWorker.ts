@@ -14,7 +14,9 @@ import type { EventBuffer } from './eventBuffer.js';
 import type { Told, WorkerEvent } from './workerState.js';
 import { describeEvent, describePostmasterDeath } from './workerState.js';
 
+/** What a worker last said with `ctx.progress(done, total)`. */
 export interface Progress {
+  /** In whatever unit the worker counts. */
   readonly done: number;
   /** Null when the worker does not know. */
   readonly total: number | null;

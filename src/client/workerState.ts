@@ -14,28 +14,37 @@ export type HandleStatus = StatusWord | 'postmasterDied';
 export type WorkerStopReason = StopCause & {
   /** How far the attempt had come; null when there was no process. */
   readonly phase: Phase | null;
+  /** Of its process; null when there was none. */
   readonly pid: number | null;
+  /** Its exit code; null when a signal ended it, or it had no process. Codes of Node lie: look at `kind`. */
   readonly code: number | null;
+  /** The signal that ended it, such as `SIGKILL`. */
   readonly signal: string | null;
   /** The last 8 KiB of what it printed to both streams, in order. */
   readonly output: string;
   /** Which attempt to start it this was the end of, counted from 1; 0 when none had been made. */
   readonly attempt: number;
+  /** When its process was made; null when there was none. */
   readonly forkedAt: Date | null;
   /** When its function was called; null when it never was. */
   readonly enteredAt: Date | null;
+  /** When the postmaster had reaped it and read all it had said. */
   readonly stoppedAt: Date;
 };
 
 /** The worker's function was entered (or what `until` asked for has happened). */
 export interface Started {
+  /** It has started. */
   readonly status: 'started';
+  /** Of its process. */
   readonly pid: number;
 }
 
 /** The attempt is over. */
 export interface Stopped {
+  /** It has stopped, or the attempt to start it has failed. */
   readonly status: 'stopped';
+  /** Why. */
   readonly reason: WorkerStopReason;
   /** It will be started again, or is being started again already. */
   readonly willRestart: boolean;
@@ -45,6 +54,7 @@ export interface Stopped {
 
 /** The postmaster is gone, and its workers with it. */
 export interface PostmasterDied {
+  /** Only a client can know it. */
   readonly status: 'postmasterDied';
 }
 
@@ -55,19 +65,27 @@ export interface PostmasterDied {
 export interface WorkerEvent {
   /** The handle, written as a string. */
   readonly handle: string;
+  /** For people; it need not be unique. */
   readonly name: string;
+  /** PostgreSQL's. */
   readonly status: HandleStatus;
+  /** How far the attempt under way has come; null while there is no process. */
   readonly phase: Phase | null;
+  /** Of its process, while there is one. */
   readonly pid: number | null;
   /** How the process of the newest attempt came to be; null while there is none, and before the first. */
   readonly startedFrom: StartedFrom | null;
+  /** Attempts to start it so far, the one under way included. */
   readonly attempts: number;
+  /** Ends of attempts so far, failed starts included. */
   readonly deaths: number;
   /** Why the newest attempt that ended did; null while none has. */
   readonly reason: WorkerStopReason | null;
   /** Nothing more will happen to this worker. */
   readonly final: boolean;
+  /** It does not run now and will be started again. */
   readonly willRestart: boolean;
+  /** When; null when it will not be, when that is not known yet, or when it is due now. */
   readonly retryAt: Date | null;
   /** When this was sent. */
   readonly at: Date;

@@ -5,8 +5,8 @@
  */
 import { connect as connectSocket } from 'node:net';
 import { join } from 'node:path';
-import type { ReadWorkerValue } from '../protocol/index.js';
-import { SOCKET_NAME } from '../protocol/index.js';
+import type { WorkerPlace, WorkerValue } from '../protocol/index.js';
+import { findWorker, SOCKET_NAME } from '../protocol/index.js';
 
 /** What a connection needs of a socket. */
 export interface Wire {
@@ -28,13 +28,13 @@ export interface World {
   now(): number;
   /** Called before an argument that is too long for a frame is written to `args` in there. */
   prepareDirectory(directory: string): void;
-  /** The name under which its module exports it. */
-  exportNameOf(value: unknown, read: ReadWorkerValue): Promise<string>;
+  /** Where a worker's process finds it. */
+  findWorker(value: WorkerValue<never>): Promise<WorkerPlace>;
 }
 
 export const theWorld: World = {
   dial: (directory) => connectSocket({ path: join(directory, SOCKET_NAME) }),
   now: () => Date.now(),
   prepareDirectory: () => {},
-  exportNameOf: (_value, { exportName }) => exportName(),
+  findWorker,
 };

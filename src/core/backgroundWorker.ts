@@ -10,7 +10,9 @@
  */
 import type { Refusal } from './refusal.js';
 
+/** Whether a worker is started again: not at all, unless its function returned, or whatever it died of. */
 export type RestartPolicy = 'never' | 'onFailure' | 'always';
+/** Which workers of the settings come first. PostgreSQL: BgWorkerStart_PostmasterStart and the others. */
 export type StartTime = 'postmasterStart' | 'afterEarly';
 
 /** `mainArg` on its way: bytes that v8.serialize made, carried but never read by the postmaster. */
@@ -67,20 +69,29 @@ export interface BackgroundWorker {
   readonly notifyPid: number | null;
 }
 
+/** Each failure in a row waits longer than the one before. */
 export interface RestartBackoff {
+  /** By which a pause is longer than the one before: 1 to 100. */
   readonly factor: number;
+  /** No pause is longer, in milliseconds. */
   readonly maxMs: number;
   /** The share of the delay that is left to chance: 0.2 makes 1000 ms anything from 800 to 1200. */
   readonly jitter: number;
 }
 
+/** So many failures in so long a time end a worker for good, as a crash loop. */
 export interface RestartIntensity {
+  /** How many. */
   readonly deaths: number;
+  /** Within how long, in milliseconds. */
   readonly periodMs: number;
 }
 
+/** How much memory a worker may use; null: no limit. */
 export interface ResourceLimits {
+  /** The JavaScript heap, in MiB: Node's --max-old-space-size. It ends with `outOfMemory`. */
   readonly maxOldSpaceMb: number | null;
+  /** All of its memory, from 1 MiB, looked at twice a second. It ends with `memoryLimit`. Linux only. */
   readonly maxRssBytes: number | null;
 }
 

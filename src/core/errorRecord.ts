@@ -6,10 +6,15 @@
  * protocol/errors.ts turns thrown values into records and back; here is only the shape, since stop reasons carry it.
  */
 export interface ErrorRecord {
+  /** `TypeError`, … */
   readonly name: string;
+  /** What it said. */
   readonly message: string;
+  /** Where it was thrown, in its own process. */
   readonly stack?: string;
+  /** `ENOENT`, … */
   readonly code?: string | number;
+  /** The error behind it. */
   readonly cause?: ErrorRecord;
   /** Of an AggregateError. */
   readonly errors?: readonly ErrorRecord[];

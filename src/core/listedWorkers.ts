@@ -21,8 +21,11 @@ import { isLeaving, stopWorker } from './stopping.js';
 import type { StopKind } from './stopReason.js';
 import type { WorkerKey } from './workerHandle.js';
 
+/** What a reload did, or would do, with one worker of the list. */
 export interface ListChange {
+  /** The worker's. */
   readonly name: string;
+  /** What became of it. `leftEnded`: it has ended for good, and nothing of it was changed. */
   readonly change: 'started' | 'startedAgain' | 'replaced' | 'stopped' | 'unchanged' | 'leftEnded';
   /** Why the one before ended, where that matters: it is started again, or left as it is. */
   readonly ended: StopKind | null;

@@ -16,6 +16,7 @@ import type { ErrorRecord } from './errorRecord.js';
  */
 export type Phase = 'forked' | 'runtime' | 'loading' | 'running' | 'ready';
 
+/** What happened, with what belongs to that kind. docs/reasons.md says of each what to do. */
 export type StopCause =
   /** The system could not make the process. `what` names what it could not do, `errno` why, as the system names it. */
   | { readonly kind: 'spawnFailed'; readonly errno: string; readonly what: string }
@@ -26,21 +27,31 @@ export type StopCause =
   | { readonly kind: 'diedBeforeRuntime'; readonly error?: ErrorRecord }
   /** It ended while its module was loading, without an error that could be reported: `process.exit()` at import. */
   | { readonly kind: 'diedBeforeRunning' }
+  /** The module, or something that it imports, is not there. */
   | { readonly kind: 'moduleNotFound'; readonly path: string; readonly error?: ErrorRecord }
+  /** It threw while it was loaded, or has a syntax error. */
   | { readonly kind: 'moduleThrew'; readonly error: ErrorRecord }
+  /** It was loaded, and does not export the function `name`; `exports` is what it has. */
   | { readonly kind: 'exportMissing'; readonly name: string; readonly exports: readonly string[] }
   /** The event loop ran empty while the module or the function was still waiting: it waited for what cannot come. */
   | { readonly kind: 'neverSettled' }
+  /** Its function returned. */
   | { readonly kind: 'returned' }
   /** It called `process.exit(0)` itself: done for good, but there is no result. */
   | { readonly kind: 'exitedWithoutReturning' }
+  /** It ended with an exit code, and none of the other kinds says why. */
   | { readonly kind: 'exited' }
+  /** Its function threw, or something in it did that nobody caught. */
   | { readonly kind: 'threw'; readonly error: ErrorRecord }
+  /** A signal ended it that we did not send. */
   | { readonly kind: 'signaled' }
   /** The JavaScript heap was exhausted, as Node's own report says. */
   | { readonly kind: 'outOfMemory' }
+  /** It used more memory than `resourceLimits.maxRssBytes`. */
   | { readonly kind: 'memoryLimit'; readonly rssBytes: number }
+  /** It ran longer than `maxRunMs`; `escalated`: it did not stop when it was asked to, and was killed. */
   | { readonly kind: 'ranTooLong'; readonly maxRunMs: number; readonly escalated: boolean }
+  /** Somebody terminated it; `escalated` as above. */
   | { readonly kind: 'terminated'; readonly escalated: boolean }
   /** It was asked to stop before its function was entered. */
   | { readonly kind: 'terminatedBeforeStart' }
@@ -52,12 +63,15 @@ export type StopCause =
   | { readonly kind: 'crashLoop'; readonly deaths: number; readonly periodMs: number; readonly last: StopCause }
   /** The process lived, but closed its control channel, so nothing more could be known of it. */
   | { readonly kind: 'lostConnection' }
+  /** With its postmaster. */
   | { readonly kind: 'postmasterShutdown'; readonly mode: ShutdownMode }
   /** The worker stopped so long ago that the postmaster no longer keeps its last word. */
   | { readonly kind: 'forgotten' };
 
+/** One of a closed list: a `switch` over it is complete. */
 export type StopKind = StopCause['kind'];
 
+/** PostgreSQL's: wait until all clients have left; ask every worker to stop; kill them. */
 export type ShutdownMode = 'smart' | 'fast' | 'immediate';
 
 /** What is known of every end, whatever its kind. */

@@ -8,7 +8,9 @@
 
 /** A worker, inside one postmaster: what events and effects carry. */
 export interface WorkerKey {
+  /** Which slot it has, from 0. */
   readonly slot: number;
+  /** Which tenant of that slot it is, counted from 1 over the postmaster's life. */
   readonly generation: number;
 }
 

@@ -23,6 +23,7 @@ export type StartedFrom =
   | { readonly kind: 'cold'; readonly because: Exclude<ColdCause, 'env'> }
   | { readonly kind: 'cold'; readonly because: 'env'; readonly variable: string };
 
+/** Why a process was made for an attempt although there are spares. */
 export type ColdCause = 'noSpare' | 'spareLost' | 'execArgv' | 'nodePath' | 'maxOldSpaceMb' | 'env';
 
 export interface WorkerStatus extends WorkerKey {
@@ -60,22 +61,34 @@ export type WorkerResult =
 
 /** A line of `client.activity()` and `bgworker ps`: a worker that holds a slot, for people. */
 export interface ActivityRow extends WorkerKey {
+  /** For people; it need not be unique. */
   readonly name: string;
+  /** What kind of worker it is. */
   readonly type: string;
+  /** Which limit it counts against. */
   readonly class: string;
+  /** A file URL. */
   readonly module: string;
+  /** The export that is called; null for a script. */
   readonly functionName: string | null;
+  /** PostgreSQL's. */
   readonly status: StatusWord;
+  /** How far the attempt under way has come; null while there is no process. */
   readonly phase: Phase | null;
   /** In words: what it is doing or waiting for, for example `running` or `restarting in 2.0 s`. */
   readonly state: string;
+  /** Of its process, while there is one. */
   readonly pid: number | null;
+  /** How the process of the newest attempt came to be; null before the first. */
   readonly startedFrom: StartedFrom | null;
+  /** Attempts to start it so far, the one under way included. */
   readonly attempts: number;
+  /** Ends of attempts so far, failed starts included. */
   readonly deaths: number;
   readonly reason: StopReason | null;
   readonly retryAt: number | null;
   readonly forkedAt: number | null;
+  /** What it last said with `ctx.progress()`; null when it has not. */
   readonly progress: { readonly done: number; readonly total: number | null } | null;
 }
 
@@ -83,7 +96,9 @@ export interface ActivityRow extends WorkerKey {
 export interface SparesActivity {
   /** How many there should be now. */
   readonly wanted: number;
+  /** How many could take a job now. */
   readonly idle: number;
+  /** How many are on the way. */
   readonly booting: number;
   /** Spares that died by themselves since one took a job: something is wrong with making them. */
   readonly deaths: number;

@@ -35,6 +35,7 @@ export interface ChannelOptions {
   readonly send: (message: ChannelMessage, bytes: Uint8Array | null) => void;
 }
 
+/** How long to wait for a value. */
 export interface ReceiveOptions {
   /** Ends the wait with its reason; no message is lost by it. */
   readonly signal?: AbortSignal;

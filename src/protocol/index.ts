@@ -27,7 +27,7 @@ export {
 } from './channel.js';
 export { fromErrorRecord, toErrorRecord } from './errors.js';
 export { encodeFrame, type Frame, FrameError, FrameReader, MAX_ATTACHMENT_BYTES, MAX_FRAME_BYTES } from './frame.js';
-export { introduce, PACKAGE_PATH, PACKAGE_VERSION } from './introduction.js';
+export { introduce, PACKAGE_FOLDER, PACKAGE_PATH, PACKAGE_VERSION } from './introduction.js';
 export { Latch, type LatchEvent, type LatchWaitOptions } from './latch.js';
 export { type LongTimer, startLongTimer } from './longTimer.js';
 export {
@@ -73,4 +73,4 @@ export {
 } from './session.js';
 export { deserializeValue, serializeValue } from './values.js';
 export { mayTalk, whyNothingStarts, whyNotServed, whyNotStarted, whyNotUnderstood } from './versions.js';
-export { isWorkerValue, type ReadWorkerValue, readWorkerValue, type WorkerValue, workerBrand } from './workerValue.js';
+export { findWorker, isWorkerValue, moduleOf, type WorkerPlace, type WorkerValue, workerBrand } from './workerValue.js';

@@ -3,6 +3,8 @@
  * cannot understand each other.
  *
  * The version is written here and not read from package.json, since a bundle has none; a test holds the two together.
+ * A bundle has also left the place where our other files are; of the files that may end up in one, only this asks where
+ * it is, and none fails because the answer is not the usual one.
  */
 import { fileURLToPath } from 'node:url';
 import type { Introduction } from './message.js';
@@ -10,8 +12,18 @@ import { PROTOCOL_VERSION } from './message.js';
 
 export const PACKAGE_VERSION = '0.1.0';
 
-/** The folder that holds package.json: this file is `dist/src/protocol/introduction.js` in it. */
-export const PACKAGE_PATH = fileURLToPath(new URL('../../..', import.meta.url));
+/** In a bundle it is the bundle's, and in one that is CommonJS there is none. */
+const ownUrl = import.meta.url as string | undefined;
+const ownPath = ownUrl?.startsWith('file:') === true ? fileURLToPath(ownUrl) : undefined;
+
+/** This file, or the one that it was joined into by our own build (scripts/join-boot-files.mjs). */
+const IN_PACKAGE = /^(.*[\\/])dist[\\/]src[\\/](?:protocol[\\/]introduction\.js|postmaster[\\/](?:boot|daemon)\.cjs)$/;
+
+/** The folder that holds package.json, with a slash behind it; undefined in a bundle. */
+export const PACKAGE_FOLDER = IN_PACKAGE.exec(ownPath ?? '')?.[1];
+
+/** Which copy this is, for people: that folder, or the program that it was bundled into. */
+export const PACKAGE_PATH = PACKAGE_FOLDER ?? ownPath ?? process.argv[1] ?? process.execPath;
 
 export function introduce(): Introduction {
   return {

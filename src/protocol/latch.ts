@@ -18,6 +18,7 @@ import { BgworkerError } from '../base/index.js';
 import type { LongTimer } from './longTimer.js';
 import { startLongTimer } from './longTimer.js';
 
+/** How long to wait for a latch. */
 export interface LatchWaitOptions {
   /** Ends the wait with its reason. */
   readonly signal?: AbortSignal;
@@ -25,6 +26,7 @@ export interface LatchWaitOptions {
   readonly timeoutMs?: number;
 }
 
+/** What ended a wait for a latch. */
 export type LatchEvent = 'latchSet' | 'timeout';
 
 export class Latch {

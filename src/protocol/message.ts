@@ -137,16 +137,23 @@ export type PostmasterMessage =
 
 /** What a postmaster says of itself. Instants are on its monotonic clock. */
 export interface PostmasterFacts {
-  /** Version and place of the package it runs. */
   readonly package: string;
+  /** The folder of the package it runs. */
   readonly path: string;
+  /** The version of its Node. */
   readonly node: string;
+  /** Its process. */
   readonly pid: number;
+  /** Which postmaster it is: no other has the same. */
   readonly epoch: string;
+  /** Where it listens. */
   readonly directory: string;
   readonly startedAt: number;
+  /** `waitingForClients`: a smart shutdown is under way. */
   readonly state: 'running' | 'waitingForClients' | 'stopping';
+  /** How full it is. */
   readonly slots: { readonly used: number; readonly max: number };
+  /** The same, by class. */
   readonly classes: {
     readonly [name: string]: { readonly used: number; readonly max: number; readonly reserved: number };
   };
@@ -166,15 +173,21 @@ export interface PostmasterFacts {
 
 /** What a reload changed. */
 export interface ReloadReport {
+  /** Settings that were taken. */
   readonly changed: readonly SettingChange[];
   /** Other than before, and not taken: they hold from the start of a postmaster to its end. */
   readonly needRestart: readonly SettingChange[];
+  /** What became of each worker of the list, and of those that are no longer on it. */
   readonly workers: readonly ListChange[];
 }
 
+/** A setting that is another one now. */
 export interface SettingChange {
+  /** The setting's. */
   readonly name: string;
+  /** What held before. */
   readonly from: unknown;
+  /** What the configuration says now. */
   readonly to: unknown;
 }
 
@@ -231,6 +244,7 @@ export type WireSaying =
   | Exclude<Saying, { word: 'returned' }>
   | { readonly word: 'returned'; readonly asked: boolean; readonly result: WireStatus['result'] };
 
+/** As pino names them. */
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal';
 
 /** To a worker, on descriptor 4. */

@@ -5,11 +5,15 @@
  *
  * Not here: values that must arrive as they were sent. Those are serialised by values.ts, or refused there.
  */
-import { createRequire } from 'node:module';
+import nodeModule from 'node:module';
 import * as types from 'node:util/types';
 
-/** Not imported: from Node 22 on that opens standard error, in every process that might have to show a value some day. */
-const { inspect } = createRequire(import.meta.url)('node:util') as typeof import('node:util');
+/**
+ * Not imported: from Node 22 on that opens standard error, in every process that might have to show a value some day.
+ * What is built in is found from any path, and a bundle may have no `import.meta.url`. In the place of a createRequire that
+ * is imported by its name, webpack puts nothing.
+ */
+const { inspect } = nodeModule.createRequire(process.execPath)('node:util') as typeof import('node:util');
 
 /** How much may be said in all; the caller shares one between the parts of one message. */
 export interface PlainBudget {

@@ -5,36 +5,52 @@
  *
  * It is here and not with defineWorker because both sides need it: worker makes and calls it, client reads it.
  */
+import { isAbsolute } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { BgworkerError } from '../base/index.js';
 import { startLongTimer } from './longTimer.js';
 
 /** Known to every copy of the package in a process, so that a value made by one is one to another. */
 export const workerBrand: unique symbol = Symbol.for('bgworker.worker') as never;
 
+/** A worker as a value, made by `defineWorker`: it can be given to `run`, `launch` and `register`, and says what they take. */
 export interface WorkerValue<Arg = unknown, Result = unknown> {
+  /** For the library. */
   readonly [workerBrand]: {
-    /** The URL of the module that exports it. */
-    readonly module: string;
+    /** The URL of the module that exports it, or its path; undefined where that module cannot know. */
+    readonly module: string | undefined;
     /** What it is in its own process; the first parameter is the worker's context. */
     readonly fn: (context: never, arg: Arg) => Result | Promise<Result>;
   };
 }
 
-export interface ReadWorkerValue {
+/** Where a worker's process finds it. */
+export interface WorkerPlace {
+  /** A URL. */
   readonly module: string;
-  /** The name under which its module exports it. Fails with ERR_WORKER_NOT_EXPORTED. */
-  exportName(): Promise<string>;
+  readonly exportName: string;
 }
 
 export function isWorkerValue(value: unknown): value is WorkerValue<never> {
   return typeof value === 'object' && value !== null && workerBrand in value;
 }
 
-/** Undefined for what is not a worker value. */
-export function readWorkerValue(value: unknown): ReadWorkerValue | undefined {
-  if (!isWorkerValue(value)) return undefined;
+/** Rejects with ERR_WORKER_NOT_EXPORTED. */
+export async function findWorker(value: WorkerValue<never>): Promise<WorkerPlace> {
+  const module = moduleOf(value);
+  if (module === undefined) {
+    throw notExported(
+      'its module has no import.meta.url, as is so in what bundlers write as CommonJS',
+      "build it as ESM; or give its file an entry point of its own, and name it: client.module(path).run('name', arg)",
+    );
+  }
+  return { module, exportName: await findExportName(value, module) };
+}
+
+/** The URL of its module; undefined where that module cannot know. */
+export function moduleOf(value: WorkerValue<never>): string | undefined {
   const { module } = value[workerBrand];
-  return { module, exportName: () => findExportName(value, module) };
+  return module !== undefined && isAbsolute(module) ? pathToFileURL(module).href : module;
 }
 
 /**
@@ -58,13 +74,16 @@ async function findExportName(value: unknown, module: string): Promise<string> {
   }
   const name = nameIn(namespace, value);
   if (name !== undefined) return name;
-  throw notExported(`${module} exports ${Object.keys(namespace).join(', ') || 'nothing'}`, 'export it: export const …');
+  throw notExported(
+    `${module} exports ${Object.keys(namespace).join(', ') || 'nothing'}`,
+    'export it: export const …; if that is a bundle, make the file of the worker an entry point of its own',
+  );
 }
 
 async function importWithin(module: string, withinMs: number): Promise<object | undefined> {
   return new Promise((resolve, reject) => {
     const timer = startLongTimer(withinMs, () => resolve(undefined));
-    import(module).then(resolve, reject).finally(() => timer.stop());
+    import(/* webpackIgnore: true */ /* @vite-ignore */ module).then(resolve, reject).finally(() => timer.stop());
   });
 }
 

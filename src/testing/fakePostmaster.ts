@@ -27,6 +27,7 @@ import type { StartFailure } from './startFailure.js';
 import { Starts } from './starts.js';
 import { TestClock } from './testClock.js';
 
+/** The settings of `startPostmaster`, and what a fake does in the place of processes. */
 export interface FakePostmasterSettings extends PostmasterSettings {
   /**
    * Functions that are called for workers, by the name of the export (of a script or a default export, of its file),
@@ -44,6 +45,7 @@ export interface FakePostmasterSettings extends PostmasterSettings {
   readonly chance?: (() => number) | undefined;
 }
 
+/** Which starts fail. */
 export interface FailNextStartOptions {
   /** Only a start of a worker of this name, or of this export. */
   readonly name?: string | undefined;
@@ -81,7 +83,12 @@ interface Parts {
   chance(): number;
 }
 
+/**
+ * A postmaster without processes, whose time is in the test's hand. Its decisions, its messages and its clients are the
+ * real ones. Made by `createFakePostmaster`.
+ */
 export class FakePostmaster implements AsyncDisposable {
+  /** Nothing but the test moves it. */
   readonly clock: TestClock;
   readonly #parts: Parts;
   readonly #quiet = new Quiet();
@@ -176,6 +183,7 @@ export class FakePostmaster implements AsyncDisposable {
     return this.#closing;
   }
 
+  /** The same as `close()`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
@@ -199,7 +207,7 @@ export class FakePostmaster implements AsyncDisposable {
       dial: () => life.dial(),
       now: () => this.clock.date.getTime(),
       prepareDirectory: (directory) => mkdirSync(join(directory, 'args'), { recursive: true, mode: 0o700 }),
-      exportNameOf: this.#parts.functions.exportNameOf,
+      findWorker: this.#parts.functions.findWorker,
     };
     return connectThrough({ directory: life.directory, worker, world, dispose });
   }

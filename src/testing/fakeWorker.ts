@@ -14,12 +14,15 @@ import { failStart } from './startFailure.js';
 
 /** How a process ends: `process.exit(code)`, or a signal. Default: exit code 0. */
 export interface FakeExit {
+  /** The exit code. */
   readonly code?: number;
+  /** The signal that ends it, in the place of an exit code. */
   readonly signal?: NodeJS.Signals;
   /** What it still printed. */
   readonly output?: string;
 }
 
+/** One attempt to run a worker, in the test's hand: what the test has it do, the postmaster hears of it. */
 export class FakeWorker {
   readonly #attempt: Attempt;
   readonly #quiet: Quiet;
@@ -45,6 +48,7 @@ export class FakeWorker {
     return this.#attempt.entry;
   }
 
+  /** For people, as its `entry` has it. */
   get name(): string {
     return this.entry.name;
   }
@@ -74,6 +78,7 @@ export class FakeWorker {
     return this.isOver ? null : this.#attempt.phase;
   }
 
+  /** Whether this attempt has ended. */
   get isOver(): boolean {
     return this.#attempt.isOver;
   }
@@ -116,10 +121,12 @@ export class FakeWorker {
     });
   }
 
+  /** It calls `ctx.ready()`. */
   ready(): Promise<void> {
     return this.#do(() => this.#attempt.ready());
   }
 
+  /** It calls `ctx.progress()`. */
   progress(done: number, total?: number): Promise<void> {
     return this.#do(() => this.#attempt.progress(done, total ?? null));
   }

@@ -8,8 +8,8 @@
 import { BgworkerError } from '../base/index.js';
 import type { World } from '../client/index.js';
 import type { BackgroundWorker, Saying } from '../core/index.js';
-import type { WorkerValue } from '../protocol/index.js';
-import { isWorkerValue, workerBrand } from '../protocol/index.js';
+import type { WorkerPlace, WorkerValue } from '../protocol/index.js';
+import { findWorker, isWorkerValue, moduleOf, workerBrand } from '../protocol/index.js';
 import type { BackgroundWorkerFunction } from '../worker/index.js';
 import type { WorkerFunction } from '../worker/withoutProcess.js';
 import { exportNames, findFunction, judgeImport } from '../worker/withoutProcess.js';
@@ -36,11 +36,13 @@ export class Functions {
     this.#named = named;
   }
 
-  /** Of a worker value. */
-  readonly exportNameOf: World['exportNameOf'] = async (value, { module, exportName }) => {
-    const [name] = Object.entries(this.#named).find(([, named]) => named === value) ?? [await named(exportName)];
-    if (isWorkerValue(value)) this.#known.set(`${module}#${name}`, value[workerBrand].fn);
-    return name;
+  /** One that is named need not be found by its module, nor know where that is. */
+  readonly findWorker: World['findWorker'] = async (value) => {
+    const [name] = Object.entries(this.#named).find(([, named]) => named === value) ?? [];
+    const place =
+      name === undefined ? await find(value) : { module: moduleOf(value) ?? 'file:///unknown', exportName: name };
+    this.#known.set(`${place.module}#${place.exportName}`, value[workerBrand].fn);
+    return place;
   };
 
   /** Whether it is one that a module has to be imported for. */
@@ -75,9 +77,9 @@ export class Functions {
   }
 }
 
-async function named(exportName: () => Promise<string>): Promise<string> {
+async function find(value: WorkerValue<never>): Promise<WorkerPlace> {
   try {
-    return await exportName();
+    return await findWorker(value);
   } catch (error) {
     if (!(error instanceof BgworkerError)) throw error;
     const { code, message, detail, hint } = error;

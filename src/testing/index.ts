@@ -1,8 +1,11 @@
 /**
  * `bgworker/testing`: for the tests of programs that use background workers. A postmaster without processes whose time
  * is in the test's hand, and a context for a worker's function alone. Works with any test runner.
+ *
+ * @module bgworker/testing
  */
 
+export type { StopOrigin } from '../worker/withoutProcess.js';
 export {
   createFakePostmaster,
   type FailNextStartOptions,

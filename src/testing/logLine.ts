@@ -7,9 +7,13 @@ import type { Settings } from '../postmaster/index.js';
 import { Log } from '../postmaster/index.js';
 import type { LogLevel } from '../protocol/index.js';
 
+/** One line of the postmaster's log, or of `ctx.log`. */
 export interface LogLine {
+  /** As pino names it. */
   readonly level: LogLevel;
+  /** Its text. */
   readonly message: string;
+  /** What stands beside it. */
   readonly fields: { readonly [name: string]: unknown };
 }
 

@@ -8,6 +8,7 @@ import { unreachable } from '../base/index.js';
 import { toErrorRecord } from '../protocol/index.js';
 import type { Attempt } from './attempt.js';
 
+/** How a start comes to nothing, as the reasons of docs/reasons.md have it. */
 export type StartFailure =
   /** There is no process. Default `EAGAIN`, as where no more of them may be made. */
   | { readonly kind: 'spawnFailed'; readonly errno?: string; readonly what?: string }

@@ -14,6 +14,7 @@ interface Timer {
   readonly ring: () => void;
 }
 
+/** A clock that nothing but `advance` moves. Made by `createTestClock`, and every fake has one. */
 export class TestClock implements Clock, Time {
   readonly #quiet: Quiet;
   readonly #startDate: number;

@@ -14,6 +14,7 @@ import { StopSignal } from './stopSignal.js';
 import type { TestClock } from './testClock.js';
 import { createTestClock } from './testClock.js';
 
+/** What the function finds in its context. */
 export interface TestContextOptions {
   /** What `ctx.entry` says. Default: the first attempt of a worker `worker` that is never restarted. */
   readonly entry?: Partial<WorkerEntry> | undefined;
@@ -34,13 +35,16 @@ const ENTRY: WorkerEntry = {
   restart: 'never',
 };
 
+/** Makes a context for a worker's function alone: call the function with its `ctx`. */
 export function createTestContext(options: TestContextOptions = {}): TestContext {
   return new TestContext(options);
 }
 
+/** A context for a worker's function alone, what it said through it, and the test's end of it. */
 export class TestContext {
   /** What the function is called with. */
   readonly ctx: WorkerContext;
+  /** The time of `ctx.sleep`, `ctx.every` and the latch. */
   readonly clock: TestClock;
   /** The client's end of `ctx.channel`. */
   readonly channel: WorkerChannel;

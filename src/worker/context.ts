@@ -6,7 +6,7 @@
  * event loop is empty: a wait that only the postmaster can end is none that never settles.
  */
 import { getEventListeners } from 'node:events';
-import type { Client, Lent, Runtime, WorkerPlace } from '../client/index.js';
+import type { Client, Lent, Runtime, WorkerHome } from '../client/index.js';
 import type { ChannelMessage, ChannelOptions, OrderMessage, WorkerMessage } from '../protocol/index.js';
 import type { Log } from './log.js';
 import { part, replacedFile, tryProtocol } from './parts.js';
@@ -99,9 +99,13 @@ export class Context {
    * that starts workers when it is imported would be imported by them, and start more, without end.
    */
   lendClient(copy: PackageCopy, mayBeUsed: () => boolean): void {
+    const checkLoaded = async (): Promise<void> => {
+      if (!mayBeUsed()) await refuseWhileLoading(this.#job);
+    };
     lendClient(copy, {
-      client: async () => (mayBeUsed() ? this.#theClient() : refuseWhileLoading(this.#job)),
-      place: async () => (mayBeUsed() ? this.#takePlace() : refuseWhileLoading(this.#job)),
+      checkLoaded,
+      client: async () => checkLoaded().then(() => this.#theClient()),
+      place: async () => checkLoaded().then(() => this.#takePlace()),
     });
   }
 
@@ -189,7 +193,7 @@ export class Context {
   }
 
   /** A copy of another version makes a connection of its own. */
-  async #takePlace(): Promise<WorkerPlace> {
+  async #takePlace(): Promise<WorkerHome> {
     const place = await placeOf(this.#job);
     this.#placesTaken += 1;
     return place;
@@ -208,7 +212,10 @@ export class Context {
 }
 
 /** To this process, from now on. What a preloaded module has a hold of already is changed and not replaced. */
-export function lendClient({ protocol, version, path }: PackageCopy, lent: Pick<Lent, 'client' | 'place'>): void {
+export function lendClient(
+  { protocol, version, path }: PackageCopy,
+  lent: Pick<Lent, 'client' | 'checkLoaded' | 'place'>,
+): void {
   const key = Symbol.for('bgworker.runtime');
   const present = (globalThis as { [key]?: Runtime })[key];
   const worker: Lent = { protocol, version, path, ...lent };
@@ -234,7 +241,7 @@ async function connectAs(job: Job): Promise<Client> {
   return connect(place);
 }
 
-async function placeOf({ worker, directory, handle }: Job): Promise<WorkerPlace> {
+async function placeOf({ worker, directory, handle }: Job): Promise<WorkerHome> {
   if (!worker.attach) {
     const { BgworkerError } = await import('../base/index.js');
     throw new BgworkerError('ERR_NOT_ATTACHED', 'this worker may not speak to its postmaster', {

@@ -12,13 +12,18 @@ import type { LogLevel, WorkerMessage } from '../protocol/index.js';
 /** As in protocol/plain.ts: an import would open standard error. */
 const { inspect } = createRequire(import.meta.url)('node:util') as typeof import('node:util');
 
+/** What stands beside a message: what JSON can say, errors and BigInts in words. */
 export type LogFields = { readonly [name: string]: unknown } | Error;
 
+/** Takes both orders that are in use, and never throws. The line is with the postmaster when the call returns. */
 export interface LogFunction {
+  /** As console does: the message first. */
   (message: string, fields?: LogFields): void;
+  /** As pino does: the fields first. An error becomes the field `err`. */
   (fields: LogFields, message?: string): void;
 }
 
+/** `ctx.log`: a function for each level. */
 export type Log = { readonly [Level in LogLevel]: LogFunction };
 type LogMessage = Extract<WorkerMessage, { type: 'log' }>;
 

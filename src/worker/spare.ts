@@ -81,7 +81,7 @@ export class Spare implements Player {
   #beNobody(): void {
     process.title = 'bgworker: spare';
     const refuse = async (): Promise<never> => refuseWithoutJob(this.#modules);
-    this.#bootFile.lendClient(this.#boot, { client: refuse, place: refuse });
+    this.#bootFile.lendClient(this.#boot, { client: refuse, checkLoaded: refuse, place: refuse });
   }
 }
 

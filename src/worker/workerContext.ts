@@ -8,20 +8,27 @@ import type { Log } from './log.js';
 
 /** Which worker this is: PostgreSQL's MyBgworkerEntry. */
 export interface WorkerEntry {
+  /** For people: titles, logs, `bgworker ps`. */
   readonly name: string;
+  /** What kind of worker it is. */
   readonly type: string;
+  /** Which limit it counts against. */
   readonly class: string;
   /** A file URL. */
   readonly module: string;
+  /** The export that is called; null in a script. */
   readonly functionName: string | null;
   /** As `handle.toString()` has it in the process that registered this worker; any process can use it. */
   readonly handle: string;
   /** Which attempt to run this worker it is, counted from 1. */
   readonly attempt: number;
+  /** Whether it is started again, as it was registered. */
   readonly restart: 'never' | 'onFailure' | 'always';
 }
 
+/** What a worker's function is given as its first argument. */
 export interface WorkerContext {
+  /** Which worker this is. */
   readonly entry: WorkerEntry;
 
   /**
@@ -83,16 +90,23 @@ export interface WorkerContext {
   onReload(listener: () => void): () => void;
 }
 
+/** A flag that one can wait for: set it from anywhere in this process, wait in one place. PostgreSQL: MyLatch. */
 export interface ContextLatch {
+  /** Whether it was set since the last reset. */
   readonly isSet: boolean;
+  /** Ends every wait for it, now and until the reset. */
   set(): void;
+  /** Reset first, then look at what there is to do, then wait: in this order nothing is lost. */
   reset(): void;
+  /** Resolves at once while it is set. Rejects with the reason of `ctx.signal` when this worker is asked to stop. */
   wait(options?: LatchWaitOptions): Promise<LatchEvent>;
 }
 
+/** The worker's end of its channel; `for await (const value of ctx.channel)` reads it. */
 export interface WorkerChannel extends AsyncIterable<unknown> {
   /** Resolves when the value is on its way; awaiting each send is all the back-pressure one needs. */
   send(value: unknown): Promise<void>;
+  /** The next value; `done` after the last one. */
   receive(options?: ReceiveOptions): Promise<IteratorResult<unknown, undefined>>;
   /** Nothing more will be sent from here; the client's loop ends. */
   end(): void;

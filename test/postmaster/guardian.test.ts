@@ -92,13 +92,9 @@ afterEach(() => {
 
 type Postmaster = Awaited<ReturnType<typeof startPostmaster>>['postmaster'];
 
-interface PostmasterOptions {
-  readonly applicationLifeLine?: number;
-  readonly removeDirectory?: string;
-  readonly graceMs?: number;
-}
+type Options = { applicationLifeLine?: number; removeDirectory?: string; graceMs?: number };
 
-async function startPostmaster(options: PostmasterOptions = {}) {
+async function startPostmaster(options: Options = {}) {
   const child = spawn(
     process.execPath,
     ['--input-type=module', '-e', program, JSON.stringify({ epoch, graceMs, shell, ...options })],

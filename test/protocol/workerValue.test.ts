@@ -3,10 +3,10 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { pathToFileURL } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { expectTypeOf } from 'expect-type';
-import type { WorkerValue } from '../../src/protocol/index.js';
-import { isWorkerValue, readWorkerValue } from '../../src/protocol/index.js';
+import type { WorkerPlace, WorkerValue } from '../../src/protocol/index.js';
+import { findWorker, isWorkerValue } from '../../src/protocol/index.js';
 import { defineWorker } from '../../src/worker/index.js';
 
 const defineWorkerUrl = new URL('../../src/worker/index.js', import.meta.url).href;
@@ -15,10 +15,15 @@ const directory = mkdtempSync(join(tmpdir(), 'bgworker-value-'));
 after(() => rmSync(directory, { recursive: true }));
 let files = 0;
 
+async function find(value: unknown): Promise<WorkerPlace> {
+  assert.ok(isWorkerValue(value));
+  return findWorker(value);
+}
+
 /** Imports a module of this text, which finds defineWorker under INDEX. */
 async function moduleOf(extension: 'mjs' | 'cjs', text: string): Promise<Record<string, unknown>> {
   const file = join(directory, `module${++files}.${extension}`);
-  writeFileSync(file, text.replaceAll('INDEX', defineWorkerUrl));
+  writeFileSync(file, text.replaceAll('INDEX', extension === 'cjs' ? fileURLToPath(defineWorkerUrl) : defineWorkerUrl));
   return (await import(pathToFileURL(file).href)) as Record<string, unknown>;
 }
 
@@ -27,19 +32,29 @@ test('a worker value knows its module, and finds the name it is exported under',
     'mjs',
     "import { defineWorker } from 'INDEX'; export const other = 1; export const mine = defineWorker(import.meta, () => {}); export default defineWorker(import.meta, () => {});",
   );
-  const read = readWorkerValue(namespace['mine']);
-  assert.match(read?.module ?? '', /\/module1\.mjs$/);
-  assert.equal(await read?.exportName(), 'mine');
-  assert.equal(await readWorkerValue(namespace['default'])?.exportName(), 'default');
+  const { module, exportName } = await find(namespace['mine']);
+  assert.match(module, /^file:.*\/module1\.mjs$/);
+  assert.equal(exportName, 'mine');
+  assert.equal((await find(namespace['default'])).exportName, 'default');
 });
 
-test('a worker value is found in what CommonJS exports', async () => {
+test('in CommonJS it knows its module by `module`, and is found in what that exports', async () => {
   const namespace = await moduleOf(
     'cjs',
-    "const { pathToFileURL } = require('node:url'); const brand = Symbol.for('bgworker.worker'); const mine = { [brand]: { module: pathToFileURL(__filename).href, fn() {} } }; module.exports = Object.fromEntries([['mine', mine]]);",
+    "const { defineWorker } = require('INDEX'); module.exports = Object.fromEntries([['mine', defineWorker(module, () => {})]]);",
   );
   const inner = namespace['default'] as { mine: unknown };
-  assert.equal(await readWorkerValue(inner.mine)?.exportName(), 'mine');
+  const { module, exportName } = await find(inner.mine);
+  assert.match(module, /^file:.*\.cjs$/);
+  assert.equal(exportName, 'mine');
+});
+
+test('one whose module was given no URL, as bundlers do in CommonJS, is refused with what to do', async () => {
+  await assert.rejects(find(defineWorker({} as never, () => {})), {
+    code: 'ERR_WORKER_NOT_EXPORTED',
+    detail: /no import\.meta\.url/,
+    hint: /client\.module\(path\)/,
+  });
 });
 
 test('one that is not exported is refused, with the exports there are', async () => {
@@ -48,7 +63,7 @@ test('one that is not exported is refused, with the exports there are', async ()
     "import { defineWorker } from 'INDEX'; const mine = defineWorker(import.meta, () => {}); export const hold = () => mine;",
   );
   const mine = (namespace['hold'] as () => unknown)();
-  await assert.rejects(async () => readWorkerValue(mine)?.exportName(), {
+  await assert.rejects(find(mine), {
     code: 'ERR_WORKER_NOT_EXPORTED',
     detail: /exports hold$/,
   });
@@ -58,9 +73,9 @@ test('one whose module waits for it at its own top level is refused instead of w
   const namespace = await moduleOf(
     'mjs',
     `import { defineWorker } from 'INDEX';
-    import { readWorkerValue } from '${new URL('../../src/protocol/index.js', import.meta.url).href}';
+    import { findWorker } from '${new URL('../../src/protocol/index.js', import.meta.url).href}';
     export const mine = defineWorker(import.meta, () => {});
-    export const error = await readWorkerValue(mine).exportName().catch((error) => error);`,
+    export const error = await findWorker(mine).catch((error) => error);`,
   );
   const { code, hint } = namespace['error'] as { code: string; hint: string };
   assert.equal(code, 'ERR_WORKER_NOT_EXPORTED');
@@ -69,7 +84,6 @@ test('one whose module waits for it at its own top level is refused instead of w
 
 test('what is no worker value is none', () => {
   for (const value of [null, undefined, {}, () => {}, 'text', 1]) {
-    assert.equal(readWorkerValue(value), undefined);
     assert.equal(isWorkerValue(value), false);
   }
 });
@@ -93,5 +107,5 @@ test('argument and result follow from the function, and the context needs no ann
 
 test('defineWorker refuses what is no function', () => {
   assert.throws(() => defineWorker(import.meta, 1 as never), TypeError);
-  assert.throws(() => defineWorker({} as never, () => {}), TypeError);
+  assert.throws(() => defineWorker((() => {}) as never, undefined as never), TypeError);
 });

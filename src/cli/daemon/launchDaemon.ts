@@ -78,7 +78,13 @@ async function answerOn(line: Socket): Promise<EmbeddedMessage | undefined> {
 }
 
 function daemonEnvironment(): NodeJS.ProcessEnv {
-  const { BGWORKER_EPOCH: _epoch, BGWORKER_DIR: _directory, BGWORKER_ROLE: _role, ...env } = process.env;
+  const {
+    BGWORKER_EPOCH: _epoch,
+    BGWORKER_DIR: _directory,
+    BGWORKER_ROLE: _role,
+    BGWORKER_DEPTH: _depth,
+    ...env
+  } = process.env;
   const options = env['NODE_OPTIONS'];
   return { ...env, ...(options !== undefined && { NODE_OPTIONS: cleanNodeOptions(options) }) };
 }
