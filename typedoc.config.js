@@ -25,6 +25,7 @@ export default {
   // The test also asks for properties, but not for those of the literals in a union.
   requiredToBeDocumented: ['Variable', 'Function', 'Class', 'Interface', 'TypeAlias', 'Method', 'Accessor'],
   treatWarningsAsErrors: true,
+  highlightLanguages: ['dockerfile', 'ini', 'js', 'json', 'sh', 'ts', 'yaml'],
   markdownItLoader: nameCodeInHeadings,
 };
 
