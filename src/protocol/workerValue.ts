@@ -74,9 +74,13 @@ async function findExportName(value: unknown, module: string): Promise<string> {
   }
   const name = nameIn(namespace, value);
   if (name !== undefined) return name;
+  const exported = Object.entries(namespace);
+  const isSecondCopy = exported.some(([, other]) => isWorkerValue(other) && moduleOf(other) === module);
   throw notExported(
-    `${module} exports ${Object.keys(namespace).join(', ') || 'nothing'}`,
-    'export it: export const …; if that is a bundle, make the file of the worker an entry point of its own',
+    `${module} exports ${exported.map(([known]) => known).join(', ') || 'nothing'}`,
+    isSecondCopy
+      ? "export it too; or, where a dev server or a test runner (Vite, Vitest) has loaded the module a second time, name it: client.module(url).run('name', arg)"
+      : 'export it: export const …; if that is a bundle, make the file of the worker an entry point of its own',
   );
 }
 

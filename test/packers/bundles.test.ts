@@ -114,6 +114,22 @@ describe('a bundle with', { concurrency: 2, timeout: SUITE_MS }, () => {
     });
   }
 
+  const vite = { VITE: import.meta.resolve('vite') };
+
+  test("Vite's dev server, which loads modules a second time, works by the name of the file", async () => {
+    const [said] = await project.said(process.execPath, [project.path('devServer.js'), 'byName'], vite);
+    assert.deepEqual(said, { gave: 42 });
+  });
+
+  test("Vite's dev server is told to name the file where it gives a worker by value", async () => {
+    const [said] = await project.said(process.execPath, [project.path('devServer.js'), 'byValue'], vite);
+    assertSaid(said, {
+      code: 'ERR_WORKER_NOT_EXPORTED',
+      detail: /jobs\.js exports double/,
+      hint: /Vite, Vitest.*name it/,
+    });
+  });
+
   for (const file of ['esm-all/client.mjs', 'cjs-all/client.cjs']) {
     test(`the package in it can be a client of a postmaster that is there: ${file}`, async () => {
       const jobs = pathToFileURL(project.path('jobs.js')).href;
