@@ -23,6 +23,7 @@ import { assert, BgworkerError } from '../base/index.js';
 import type { Asker, AskOptions, HelloMessage, PostmasterMessage, Telling } from '../protocol/index.js';
 import { ClientSession, FrameError, MessageError, whyNotServed } from '../protocol/index.js';
 import { errorOfRefusal, PostmasterDiedError, ProtocolMismatchError } from './errors.js';
+import { findDirectory } from './findDirectory.js';
 import type { Wire, World } from './world.js';
 
 /** How a connection ended for good. */
@@ -274,7 +275,7 @@ export class Connection {
     }
     const error = new BgworkerError('ERR_NO_POSTMASTER', 'no postmaster is running there', {
       detail: `${this.#directory} (${code})`,
-      hint: `start one there, startPostmaster({ directory: '${this.#directory}' }), or name its directory`,
+      hint: `start one: ${startCommand(this.#directory)}, or startPostmaster({ directory }) in a program; or name its directory`,
     });
     this.#finish({ how: 'failed', error });
   }
@@ -343,6 +344,10 @@ export class Connection {
   #isCurrent(socket: Wire): boolean {
     return 'socket' in this.#state && this.#state.socket === socket;
   }
+}
+
+function startCommand(directory: string): string {
+  return directory === findDirectory() ? 'bgworker start' : `bgworker start --directory ${directory}`;
 }
 
 /** What those are told who asked for something and will get no answer. */

@@ -100,7 +100,7 @@ export class PostmasterDiedError extends BgworkerError {
   constructor(detail: string) {
     super('ERR_POSTMASTER_DIED', 'the postmaster is gone', {
       detail,
-      hint: 'connect again; workers must be registered anew',
+      hint: 'connect again, workers must be registered anew; bgworker logs shows the last that a daemon wrote',
     });
   }
 }

@@ -55,7 +55,10 @@ function explainCause(cause: StopCause, reason: WorkerStopReason): { what: strin
     case 'moduleNotFound':
       return {
         what: `has no module: ${cause.path} was not found`,
-        hint: "use new URL('./x.js', import.meta.url); a bundler builds that file only if it is an entry point of its own",
+        // What is no path is a package, or a name that lacks its `./`.
+        hint: cause.path.startsWith('/')
+          ? "use new URL('./x.js', import.meta.url); a bundler builds that file only if it is an entry point of its own"
+          : 'install it, or name a file with ./',
       };
     case 'moduleThrew':
       return { what: `has a module that threw ${cause.error.name}: ${cause.error.message}` };

@@ -63,4 +63,5 @@ export type {
   WorkerEvent,
   WorkerStopReason,
 } from './workerState.js';
+export { hasReached } from './workerState.js';
 export { theWorld, type Wire, type World } from './world.js';

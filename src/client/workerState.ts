@@ -67,6 +67,8 @@ export interface WorkerEvent {
   readonly handle: string;
   /** For people; it need not be unique. */
   readonly name: string;
+  /** Rises by one with every event of this worker, so that two readers can tell which of theirs is the newer one. */
+  readonly sequence: number;
   /** PostgreSQL's. */
   readonly status: HandleStatus;
   /** How far the attempt under way has come; null while there is no process. */
@@ -135,6 +137,7 @@ export function describeEvent(handle: string, { status, at, toDate }: Told, miss
   return {
     handle,
     name: status.name,
+    sequence: status.sequence,
     status: status.status,
     phase: status.phase,
     pid: status.pid,
@@ -155,6 +158,7 @@ export function describePostmasterDeath(handle: string, last: WorkerStatus | nul
   return {
     handle,
     name: last?.name ?? '',
+    sequence: (last?.sequence ?? 0) + 1,
     status: 'postmasterDied',
     phase: null,
     pid: null,

@@ -385,7 +385,7 @@ function runningError(directory: string, owner: ClaimRecord | undefined): Bgwork
   const who = owner === undefined || owner.pid === 0 ? 'pid unknown' : `pid ${owner.pid}, since ${owner.startedAt}`;
   return new BgworkerError('ERR_POSTMASTER_RUNNING', 'a postmaster already has this directory', {
     detail: `${directory}: ${who}`,
-    hint: 'connect to it, stop it, or choose another directory',
+    hint: 'connect to it, stop it (bgworker stop), or choose another directory',
   });
 }
 
