@@ -5,6 +5,7 @@
 import { Option } from 'commander';
 import type { Client } from '../client/index.js';
 import { connect } from '../client/index.js';
+import { EXIT_UNAVAILABLE } from './exitCodes.js';
 
 export interface AttachOptions {
   readonly directory?: string;
@@ -15,8 +16,7 @@ export interface AttachOptions {
 export function directoryOption(): Option {
   return new Option(
     '--directory <path>',
-    'the directory of the postmaster; default: BGWORKER_DIR, else .bgworker beside the nearest bgworker.config.*, else ' +
-      'the one of this user',
+    "the postmaster's; default: BGWORKER_DIR, else that of the project, else that of the user",
   );
 }
 
@@ -26,6 +26,13 @@ export function jsonOption(): Option {
 
 export function jsonLinesOption(): Option {
   return new Option('--json', 'print one JSON object a line');
+}
+
+/** Gives the exit code. */
+export function tellPostmasterDied(what: string): number {
+  process.stderr.write(`bgworker: the postmaster died, and ${what} with it\n`);
+  process.stderr.write('  hint: bgworker logs shows the last that a daemon wrote\n');
+  return EXIT_UNAVAILABLE;
 }
 
 export async function withClient(

@@ -7,6 +7,7 @@ import { CommanderError } from 'commander';
 import { BgworkerError } from '../base/index.js';
 import { EXIT_SOFTWARE, EXIT_USAGE, exitCodeOf } from './exitCodes.js';
 import { makeProgram } from './program.js';
+import { output } from './standardOutput.js';
 
 makeProgram()
   .parseAsync()
@@ -20,4 +21,7 @@ makeProgram()
       error instanceof BgworkerError ? error.describe() : error instanceof Error ? error.stack : String(error);
     process.stderr.write(`bgworker: ${told}\n`);
     process.exitCode = error instanceof BgworkerError ? exitCodeOf(error) : EXIT_SOFTWARE;
+  })
+  .finally(() => {
+    process.exitCode = output.exitCode ?? process.exitCode;
   });

@@ -25,9 +25,12 @@ describe('bgworker run', { concurrency: 3, timeout: SUITE_MS }, () => {
     assert.match(String(handle), /^[0-9a-z]+:0:1$/);
     assert(Number.isInteger(pid));
     assert.deepEqual(said, {
+      name: 'cli.mjs',
       status: 'started',
       phase: 'running',
       reason: null,
+      willRestart: false,
+      retryAt: null,
       exit: { code: 0, signal: null },
       result: { got: { n: 1 } },
     });

@@ -267,13 +267,10 @@ describe('spares', { concurrency: 3, timeout: SUITE_MS }, () => {
   });
 
   test('unused spares go, and come again with the next start', async (t) => {
-    const { client } = await open(t, { spareWorkers: 2, spareIdleMs: null });
+    const { client } = await open(t, { spareWorkers: 2, spareIdleMs: 1_500 });
     await untilIdle(client, 2);
-    await client.reload({ spareIdleMs: 100 });
-    await (await register(client, 'look')).result();
     await until(() => sparesOf(client).length === 0, 'they are gone');
     assert.equal((await client.spares()).wanted, 0);
-    await client.reload({ spareIdleMs: null });
     await (await register(client, 'look')).result();
     await untilIdle(client, 2);
   });

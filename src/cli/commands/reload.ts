@@ -10,7 +10,7 @@ import { clean } from '../table.js';
 
 export function reloadCommand(): Command {
   return new Command('reload')
-    .description('have the postmaster read its configuration again, and say what changed')
+    .description('read the configuration again, and say what changed')
     .addOption(directoryOption())
     .addOption(jsonOption())
     .action(reload);

@@ -10,7 +10,7 @@ import { BgworkerError } from '../../base/index.js';
 import { connect, findDirectory } from '../../client/index.js';
 import { directoryOption, jsonOption } from '../attached.js';
 import { directoryOf, findConfigFile } from '../config/configFile.js';
-import { readOverrides } from '../config/overrides.js';
+import { output } from '../standardOutput.js';
 
 interface StartOptions {
   readonly foreground?: boolean;
@@ -23,7 +23,7 @@ interface StartOptions {
 export function startCommand(): Command {
   return (
     new Command('start')
-      .description('start a postmaster that stays, with the workers of its bgworker.config.*')
+      .description('start a postmaster that stays, and its workers')
       .option('--foreground', 'be the postmaster, instead of starting one in the background')
       .option('--config <file>', 'its configuration; default: the nearest bgworker.config.*')
       .option('-c, --setting <name=value...>', 'a setting, which outweighs the configuration')
@@ -43,6 +43,8 @@ async function start(module: string | undefined, options: StartOptions): Promise
     });
   }
   const place = findPlace(options);
+  // With it comes all that a postmaster is made of, which no other command needs.
+  const { readOverrides } = await import('../config/overrides.js');
   const overrides = readOverrides(options.setting ?? []);
   const running = await runningIn(place.directory);
   if (running !== undefined) return say(options, { ...running, alreadyRunning: true });
@@ -105,7 +107,7 @@ async function serve(
   const { startDaemon } = await import('../daemon/daemon.js');
   process.title = 'bgworker: postmaster';
   // A reader of our output that is gone must not end us.
-  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
+  output.ignoreLoss();
   const { postmaster, ended } = await startDaemon({ ...place, log: null });
   if (options.json === true) {
     const { directory, epoch } = postmaster;
