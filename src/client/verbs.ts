@@ -42,12 +42,17 @@ export interface RunOptions extends Omit<RegisterOptions, 'lifetime' | 'restart'
 /** The options of a script's verbs: as those of the others, and what it finds in process.argv. */
 export type WithArgs<Options> = Options & Pick<ScriptOptions, 'args'>;
 
-export async function registerWorker(
+export async function registerWorker(...asked: Parameters<typeof registerOrFind>): Promise<BackgroundWorkerHandle> {
+  return (await registerOrFind(...asked)).handle;
+}
+
+/** `existing`: the name was taken, and this is somebody else's worker. */
+async function registerOrFind(
   backend: Backend,
   target: Target,
   arg: unknown,
   options: WithArgs<RegisterOptions> = {},
-): Promise<BackgroundWorkerHandle> {
+): Promise<{ readonly handle: BackgroundWorkerHandle; readonly existing: boolean }> {
   const { signal, waitForSlot, ...workerOptions } = options;
   signal?.throwIfAborted();
   const stored = await storeArgument(arg, backend.greeting.directory, backend.world);
@@ -56,7 +61,7 @@ export async function registerWorker(
     const until = anyOf(signal, waitForSlot === true ? undefined : waitForSlot);
     const registered = await backend.register(worker, waitForSlot !== undefined, until);
     if (registered.existing) await stored.discard();
-    return new BackgroundWorkerHandle(backend, registered);
+    return { handle: new BackgroundWorkerHandle(backend, registered), existing: registered.existing };
   } catch (error) {
     await stored.discard();
     throw error;
@@ -81,7 +86,7 @@ export async function launchWorker(
   options: WithArgs<LaunchOptions> = {},
 ): Promise<BackgroundWorkerHandle> {
   const { until = 'running', ...registerOptions } = options;
-  const handle = await registerWorker(backend, target, arg, registerOptions);
+  const { handle, existing } = await registerOrFind(backend, target, arg, registerOptions);
   const { signal } = options;
   try {
     const answer = await handle.waitForStartup({ until, signal });
@@ -92,8 +97,8 @@ export async function launchWorker(
     const message = `${nameWorker(handle)} could not be started: it ${what}\n${describeScene(reason, moduleOf(target))}`;
     throw new WorkerStartError(message, { reason, willRestart, handle, ...hint, ...causeOf(reason) });
   } catch (error) {
-    // The caller gave up and has no handle: nobody else would ever end the worker.
-    if (signal?.aborted === true) await endWorker(handle, 'terminate');
+    // The caller gave up and has no handle: nobody else would ever end the worker, if it is the caller's.
+    if (signal?.aborted === true && !existing) await endWorker(handle, 'terminate');
     throw error;
   }
 }
@@ -128,7 +133,9 @@ async function endWorker(handle: BackgroundWorkerHandle, how: 'terminate' | 'ter
 
 /** A worker that is over already has started all the same, if it came so far or did all it had to do. */
 function hasCome(reason: WorkerStopReason, until: Phase): boolean {
-  return reason.kind === 'returned' || hasReached(reason.phase, until, reason.enteredAt !== null);
+  // A script may end itself on its top level, and its process well.
+  const hasDone = reason.kind === 'returned' || reason.kind === 'exitedWithoutReturning';
+  return hasDone || hasReached(reason.phase, until, reason.enteredAt !== null);
 }
 
 function moduleOf(target: Target): string {

@@ -224,6 +224,37 @@ describe('a notifyPid', { concurrency: 3, timeout: SUITE_MS }, () => {
   });
 });
 
+describe('launch', { concurrency: 2, timeout: SUITE_MS }, () => {
+  test("given up while it waits for somebody else's worker leaves that worker alone", async (t) => {
+    const client = await sceneOf(t).postmaster();
+    const owner = await launch(client, 'idle', undefined, { name: 'shared' });
+    const controller = new AbortController();
+    const never = client.module(fixtureUrl('workers.mjs')).launch('idle', undefined, {
+      name: 'shared',
+      ifNameTaken: 'useIt',
+      until: 'ready',
+      signal: controller.signal,
+    });
+    await client.spares();
+    controller.abort(new Error('enough'));
+    await assert.rejects(never, /enough/);
+    // What would have ended it would have been asked before this.
+    assert.equal((await owner.getPid()).status, 'started');
+    await owner.terminate();
+    const end = await owner.waitForShutdown();
+    assert.equal(kindOf(end), 'terminated');
+  });
+
+  test('of a script that ends itself on its top level, and well, is no failure', async (t) => {
+    const client = await sceneOf(t).postmaster();
+    const script = client.script(fixtureUrl('endsItself.mjs'));
+    const handle = await script.launch({ args: ['0'] });
+    const end = await handle.waitForShutdown();
+    assert.equal(kindOf(end), 'exitedWithoutReturning');
+    await assert.rejects(script.launch({ args: ['3'] }), { code: 'ERR_WORKER_NOT_STARTED' });
+  });
+});
+
 function kindOf(answer: ShutdownAnswer): string {
   return answer.status === 'stopped' ? answer.reason.kind : answer.status;
 }
