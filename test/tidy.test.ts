@@ -218,15 +218,22 @@ for (const { title, find, breaks, keeps } of rules) {
   });
 }
 
-test('a link in our documents leads to a file that exists', () => {
+test('a link in our documents leads to a file, and to a heading, that exists', () => {
   assertNone(documentProblems());
 });
 
-test('it can be told whether a link in our documents leads to a file that exists', () => {
-  const text = 'See [here](docs/nowhere.md#top).\n[there](package.json) [far](https://example.org) `[x](y)` [up](#up)';
+test('it can be told whether a link in our documents leads to a file, and to a heading, that exists', () => {
+  const text = [
+    'See [here](docs/nowhere.md#top).',
+    '[there](package.json) [far](https://example.org#x) `[x](y)`',
+    '[up](#about-us-and-you) [inside](STYLE.md#types)',
+    '## About `us` (and you)',
+    '[down](#about-them)',
+    '[inside](STYLE.md#tips)',
+  ];
   assert.deepEqual(
-    linkProblems('README.md', text).map(({ line }) => line),
-    [1],
+    linkProblems('README.md', text.join('\n')).map(({ line }) => line),
+    [1, 5, 6],
   );
 });
 

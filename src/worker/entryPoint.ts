@@ -263,9 +263,12 @@ class Run {
     }
     const { serializeResult, warnOfLeftovers } = await import('./returned.js');
     const result = await serializeResult(value);
-    const { unsentMessages, connections } = context;
-    const pipesOfOurs = this.#boot.countUsedStreams() + connections;
-    warnOfLeftovers({ log: () => context.log, pipesOfOurs, unsentMessages, before });
+    await warnOfLeftovers({
+      log: () => context.log,
+      countPipesOfOurs: () => this.#boot.countUsedStreams() + context.connections,
+      unsentMessages: context.unsentMessages,
+      before,
+    });
     this.#lastWords.say({ word: 'returned', asked: this.#stop.wasAsked, result });
     this.#exit();
   }

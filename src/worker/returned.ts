@@ -56,7 +56,7 @@ const NAMES: { readonly [resource: string]: string } = {
 export interface Leftovers {
   readonly log: () => Log;
   /** Pipes that the worker did not open itself: its output, its client's connection. */
-  readonly pipesOfOurs: number;
+  readonly countPipesOfOurs: () => number;
   /** In its channel. */
   readonly unsentMessages: number;
   readonly before: Before;
@@ -68,8 +68,23 @@ export interface Before {
   readonly pipesOfOurs: number;
 }
 
-/** What a spare has preloaded keeps open is nothing that the worker left. */
-export function warnOfLeftovers({ log, pipesOfOurs, unsentMessages: unsent, before }: Leftovers): void {
+/**
+ * What a spare has preloaded keeps open is nothing that the worker left. What was closed a moment ago, as a server whose
+ * `close` event has come, is still listed until the event loop has come round: so whatever seems open is looked at twice.
+ */
+export async function warnOfLeftovers({ log, countPipesOfOurs, unsentMessages, before }: Leftovers): Promise<void> {
+  let open = listOpen(before, countPipesOfOurs());
+  if (open.length > 0) {
+    await oneTurn();
+    open = listOpen(before, countPipesOfOurs());
+  }
+  if (open.length > 0) log().warn('returned with something open, which ends with it', { open });
+  if (unsentMessages > 0) {
+    log().warn('returned before all messages were sent: await channel.send()', { unsent: unsentMessages });
+  }
+}
+
+function listOpen(before: Before, pipesOfOurs: number): string[] {
   const counts = new Map<string, number>([['pipe', before.pipesOfOurs - pipesOfOurs]]);
   const count = (resources: readonly string[], by: 1 | -1): void => {
     for (const resource of resources) {
@@ -79,9 +94,12 @@ export function warnOfLeftovers({ log, pipesOfOurs, unsentMessages: unsent, befo
   };
   count(process.getActiveResourcesInfo(), 1);
   count(before.open, -1);
-  const open = [...counts]
+  return [...counts]
     .filter(([, number]) => number > 0)
     .map(([name, number]) => `${number} ${name}${number > 1 ? 's' : ''}`);
-  if (open.length > 0) log().warn('returned with something open, which ends with it', { open });
-  if (unsent > 0) log().warn('returned before all messages were sent: await channel.send()', { unsent });
+}
+
+/** What closes does so behind the immediates of a turn: behind the second of them it is done. */
+function oneTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
 }

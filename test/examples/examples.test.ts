@@ -8,7 +8,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { isShown, programsIn, readPage, root } from '../readme/pages.js';
+import { isShown, readPage, root, stepsIn } from '../readme/pages.js';
 
 const outputs: Readonly<Record<string, string>> = {
   'hello/app.js': `
@@ -76,10 +76,13 @@ test('every example is listed in their README and run here', () => {
 });
 
 test('examples/hello is what the README shows', () => {
-  const [program] = programsIn(readPage('README.md'));
-  assert.ok(program !== undefined);
-  for (const [name, text] of program.files) {
-    assert.equal(readFileSync(join(root, 'examples/hello', name), 'utf8'), text, name);
+  const files = stepsIn(readPage('README.md')).flatMap((step) => (step.do === 'write' ? [step] : []));
+  assert.deepEqual(
+    files.map(({ path }) => path),
+    ['hash.js', 'app.js'],
+  );
+  for (const { path, text } of files) {
+    assert.equal(readFileSync(join(root, 'examples/hello', path), 'utf8'), text, path);
   }
 });
 

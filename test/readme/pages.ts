@@ -1,11 +1,14 @@
 /**
- * The documents as data: their headings, their tables, and the programs in them.
+ * The documents as data: their headings, their tables, and what a reader is told to do.
  *
- * A program is what a reader would paste: the blocks of JavaScript whose first line names a file (`// app.js`), up to
- * the block of text that shows what `app.js` prints. `…` in that text stands for anything within a line.
+ * A page is done from the top, in one directory, as its reader would do it:
+ * - a block whose first line names a file (`// app.js`, `// lib/report.js`, in a shell script `# job.sh`) is that file;
+ * - a block of text shows what is printed then: by the `sh` block just before it, or else by `node app.js`. `…` in it
+ *   stands for anything within a line, and alone in a line for as many lines as one likes.
+ * Everything else is only read. What looks like a program and is none is marked as something else: the program that a
+ * reader comes from begins with `// before`, and commands for another machine stand in a `console` block.
  */
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -15,29 +18,61 @@ export function readPage(path: string): string {
   return readFileSync(join(root, path), 'utf8');
 }
 
-export interface Program {
-  /** By name. */
-  readonly files: ReadonlyMap<string, string>;
-  readonly prints: string;
+/** README.md and all of docs/. */
+export function listPages(): string[] {
+  const names = readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' });
+  return ['README.md', ...names.map((name) => `docs/${name}`)].filter((path) => path.endsWith('.md')).sort();
 }
 
-export function programsIn(markdown: string): Program[] {
-  const programs: Program[] = [];
-  let files = new Map<string, string>();
-  for (const [, language, text = ''] of markdown.matchAll(/^```(\w+)\n(.*?)^```$/gms)) {
-    const name = /^\/\/ ([\w-]+\.[cm]?js)\b/.exec(text)?.[1];
-    if (language === 'js' && name !== undefined) files.set(name, text);
-    if (language !== 'text' || files.size === 0) continue;
-    programs.push({ files, prints: text });
-    files = new Map();
+export interface Block {
+  readonly language: string;
+  readonly text: string;
+}
+
+export function blocksIn(markdown: string): Block[] {
+  return [...markdown.matchAll(/^```(\w+)\n(.*?)^```$/gms)].map(([, language = '', text = '']) => ({ language, text }));
+}
+
+export type Step =
+  | { readonly do: 'write'; readonly path: string; readonly text: string }
+  | { readonly do: 'run'; readonly command: string; readonly prints: string };
+
+export function stepsIn(markdown: string): Step[] {
+  const steps: Step[] = [];
+  /** What the next block of text is the output of. */
+  let command: string | undefined;
+  for (const { language, text } of blocksIn(markdown)) {
+    const path = fileNamedBy(language, text);
+    if (path !== undefined) {
+      steps.push({ do: 'write', path, text });
+      command = path === 'app.js' || command === RUN_APP ? RUN_APP : undefined;
+    } else if (language === 'sh') {
+      // Before a page has shown a file, it only tells what a command looks like.
+      command = steps.length > 0 ? text : undefined;
+    } else {
+      if (language === 'text' && command !== undefined) steps.push({ do: 'run', command, prints: text });
+      command = undefined;
+    }
   }
-  return programs;
+  return steps;
+}
+
+const RUN_APP = 'node app.js';
+
+function fileNamedBy(language: string, text: string): string | undefined {
+  const mark = language === 'sh' ? '#' : /^(js|ts|cjs|mjs)$/.test(language) ? '//' : undefined;
+  const [line = ''] = text.replace(/^#!.*\n/, '').split('\n');
+  return mark === undefined ? undefined : new RegExp(`^${mark} ([\\w./-]+\\.\\w+)$`).exec(line)?.[1];
 }
 
 /** Whether an output is what a document shows. */
 export function isShown(output: string, shown: string): boolean {
   const literally = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
-  return new RegExp(`^${shown.trim().split('…').map(literally).join('[^\\n]*')}$`).test(output.trim());
+  const lines = shown
+    .trim()
+    .split('\n')
+    .map((line) => (line.trim() === '…' ? '(?:.*\\n)*?' : `${line.split('…').map(literally).join('[^\\n]*')}\\n`));
+  return new RegExp(`^${lines.join('')}$`).test(`${output.trim()}\n`);
 }
 
 /** The texts between backquotes in the first cells of every table below a heading, or of the whole page. */
@@ -77,19 +112,4 @@ function sectionOf(markdown: string, heading: string): string {
 export function headingWords(markdown: string, level: string): string[] {
   const lines = markdown.split('\n').filter((line) => line.startsWith(`${level} `));
   return lines.flatMap((line) => [...line.matchAll(/`([^`]+)`/g)].map(([, word = '']) => word));
-}
-
-export interface Project {
-  readonly directory: string;
-  remove(): void;
-}
-
-/** A directory as a user has one, with the package installed as a link to this repository. */
-export function makeProject(files: ReadonlyMap<string, string>): Project {
-  const directory = mkdtempSync(join(tmpdir(), 'bgworker-page-'));
-  mkdirSync(join(directory, 'node_modules'));
-  symlinkSync(root, join(directory, 'node_modules/bgworker'));
-  writeFileSync(join(directory, 'package.json'), '{ "type": "module" }\n');
-  for (const [name, text] of files) writeFileSync(join(directory, name), text);
-  return { directory, remove: () => rmSync(directory, { recursive: true, force: true }) };
 }

@@ -159,6 +159,12 @@ test('what a worker leaves open when it returns is named in the log, and ends wi
     );
   }));
 
+test('what a worker has closed before it returns is not named', () =>
+  withWorker({ module: 'running.mjs', functionName: 'returnsWithClosedServer' }, async (worker) => {
+    assert.equal((await worker.said())?.word, 'returned');
+    assert.deepEqual(worker.of('log'), []);
+  }));
+
 for (const [fn, ending] of [
   ['printsAndExits', { code: 7, signal: null }],
   ['printsAndIsKilled', { code: null, signal: 'SIGKILL' }],
