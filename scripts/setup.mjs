@@ -43,7 +43,10 @@ export function install(folder) {
 }
 
 /** What join-boot-files.mjs writes. */
-const JOINED = ['worker/boot', 'postmaster/boot', 'postmaster/daemon'].map((name) => `dist/src/${name}.cjs`);
+const JOINED = [
+  'worker/boot',
+  ...['boot', 'command', 'configuration', 'daemon'].map((name) => `postmaster/${name}`),
+].map((name) => `dist/src/${name}.cjs`);
 
 function build() {
   const sources = [...filesBelow('src'), ...filesBelow('test')];

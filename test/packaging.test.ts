@@ -42,7 +42,7 @@ after(() => rmSync(project, { recursive: true, force: true }));
 test('the package holds programs, types and documents, and no tests or sources', () => {
   const strangers = files.filter(
     (path) =>
-      !/^dist\/src\/.*(\.js|\.js\.map|\.d\.ts|\.sh|\/boot\.cjs|postmaster\/daemon\.cjs)$/.test(path) &&
+      !/^dist\/src\/.*(\.js|\.js\.map|\.d\.ts|\.sh|\/(boot|command|configuration|daemon)\.cjs)$/.test(path) &&
       !/^(package\.json|LICENSE|[A-Z]+\.md)$/.test(path),
   );
   assert.deepEqual(strangers, []);

@@ -17,7 +17,8 @@ const ownUrl = import.meta.url as string | undefined;
 const ownPath = ownUrl?.startsWith('file:') === true ? fileURLToPath(ownUrl) : undefined;
 
 /** This file, or the one that it was joined into by our own build (scripts/join-boot-files.mjs). */
-const IN_PACKAGE = /^(.*[\\/])dist[\\/]src[\\/](?:protocol[\\/]introduction\.js|postmaster[\\/](?:boot|daemon)\.cjs)$/;
+const IN_PACKAGE =
+  /^(.*[\\/])dist[\\/]src[\\/](?:protocol[\\/]introduction\.js|postmaster[\\/](?:boot|command|configuration|daemon)\.cjs)$/;
 
 /** The folder that holds package.json, with a slash behind it; undefined in a bundle. */
 export const PACKAGE_FOLDER = IN_PACKAGE.exec(ownPath ?? '')?.[1];

@@ -20,7 +20,7 @@ import { startPostmaster } from '../../src/index.js';
 import { deadRecord } from '../postmaster/deadPostmaster.js';
 import { untilAsked } from '../process/support/patience.js';
 
-const command = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
+const command = fileURLToPath(new URL('../../src/postmaster/command.cjs', import.meta.url));
 const idle = fileURLToPath(new URL('../../../test/fixtures/process/workers.mjs', import.meta.url));
 const linuxOnly = { skip: process.platform === 'linux' ? false : 'needs /proc' };
 const container = ['--pid', '--fork', '--mount-proc'];

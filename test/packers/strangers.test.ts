@@ -60,6 +60,6 @@ describe('a program', { concurrency: 2, timeout: SUITE_MS }, () => {
 });
 
 function command(args: readonly string[]) {
-  const program = project.path('node_modules/bgworker/dist/src/cli/main.js');
+  const program = project.path('node_modules/bgworker/dist/src/postmaster/command.cjs');
   return project.run(process.execPath, [...disguised, program, ...args], { PLATFORM: 'win32' });
 }

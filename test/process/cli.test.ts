@@ -11,7 +11,7 @@ import { childrenOf, kill } from './support/processes.js';
 import type { Scene } from './support/scene.js';
 import { sceneOf } from './support/scene.js';
 
-const MAIN = `${root}dist/src/cli/main.js`;
+const MAIN = `${root}dist/src/postmaster/command.cjs`;
 const MODULE = fixturePath('cli.mjs');
 const PATIENCE_MS = 30_000;
 /** Something hangs. */

@@ -43,7 +43,7 @@ export class Project {
     cpSync(join(root, 'dist/src'), join(modules, 'bgworker/dist/src'), { recursive: true });
     cpSync(join(root, 'package.json'), join(modules, 'bgworker/package.json'));
     for (const name of dependencies) symlinkSync(join(root, 'node_modules', name), join(modules, name));
-    const main = join(modules, 'bgworker/dist/src/cli/main.js');
+    const main = join(modules, 'bgworker/dist/src/postmaster/command.cjs');
     writeScript(join(bin, 'bgworker'), `exec '${process.execPath}' '${main}' "$@"`);
     // npm's own npx takes as long as the rest, half a second each time, and is not what is tested.
     writeScript(join(bin, 'npx'), 'exec "$@"');

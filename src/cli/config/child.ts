@@ -13,22 +13,28 @@ import { readConfig } from './readConfig.js';
 const ANSWER_DESCRIPTOR = 3;
 
 const [, , file = '', postmaster = '', directory = ''] = process.argv;
-try {
-  const why = whyNotStarted(JSON.parse(postmaster) as Introduction, introduce(), directory);
-  if (why !== undefined) throw new BgworkerError(why.code, why.message, why);
-  write(encodeSettings({ ...(await readConfig(await loadConfig(file), file)) }));
-} catch (error) {
-  if (!(error instanceof BgworkerError)) throw error;
-  const { detail, hint } = error;
-  const told = {
-    ...toErrorRecord(error),
-    ...(detail !== undefined && { detail }),
-    ...(hint !== undefined && { hint }),
-  };
-  write(encodeFrame({ type: 'failed', error: told }));
+void tell(file).then(() => {
+  // Whatever the file has left open.
+  process.exit(0);
+});
+
+/** What it throws is not ours to catch. */
+async function tell(path: string): Promise<void> {
+  try {
+    const why = whyNotStarted(JSON.parse(postmaster) as Introduction, introduce(), directory);
+    if (why !== undefined) throw new BgworkerError(why.code, why.message, why);
+    write(encodeSettings({ ...(await readConfig(await loadConfig(path), path)) }));
+  } catch (error) {
+    if (!(error instanceof BgworkerError)) throw error;
+    const { detail, hint } = error;
+    const told = {
+      ...toErrorRecord(error),
+      ...(detail !== undefined && { detail }),
+      ...(hint !== undefined && { hint }),
+    };
+    write(encodeFrame({ type: 'failed', error: told }));
+  }
 }
-// Whatever the file has left open.
-process.exit(0);
 
 function write(bytes: Buffer): void {
   for (let sent = 0; sent < bytes.length; ) sent += writeSync(ANSWER_DESCRIPTOR, bytes, sent);

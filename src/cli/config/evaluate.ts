@@ -42,8 +42,8 @@ export async function evaluateConfig(file: string, defaults: Overrides, override
   }
 }
 
-/** Not beside this file, which is joined with others in a daemon. */
-const CHILD = join(PACKAGE_PATH, 'dist/src/cli/config/child.js');
+/** This folder's child.ts and all it needs, joined by the build. */
+const CHILD = join(PACKAGE_PATH, 'dist/src/postmaster/configuration.cjs');
 
 /** A configuration is read in well under a second; one that is still not there by now waits for something for ever. */
 const MAX_EVALUATION_MS = 60_000;

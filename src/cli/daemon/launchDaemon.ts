@@ -9,18 +9,17 @@ import { spawn } from 'node:child_process';
 import { openSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { BgworkerError } from '../../base/index.js';
 import { cleanNodeOptions, POSTMASTER_FLAGS } from '../../client/index.js';
 import { prepareDirectory } from '../../postmaster/index.js';
 import type { EmbeddedMessage } from '../../protocol/index.js';
-import { encodeFrame, FrameReader, parseEmbeddedMessage } from '../../protocol/index.js';
+import { encodeFrame, FrameReader, PACKAGE_PATH, parseEmbeddedMessage } from '../../protocol/index.js';
 import type { DaemonOptions } from './daemon.js';
 import { LOG_FILE_NAME } from './logFile.js';
 import type { DaemonJob } from './main.js';
 
 /** This folder's main.ts and all it needs, joined by the build. */
-const MAIN = fileURLToPath(new URL('../../postmaster/daemon.cjs', import.meta.url));
+const MAIN = join(PACKAGE_PATH, 'dist/src/postmaster/daemon.cjs');
 
 export interface LaunchedDaemon {
   readonly pid: number;

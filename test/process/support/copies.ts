@@ -41,8 +41,8 @@ export class Copies implements Disposable {
     const path = join(folder, 'node_modules/bgworker');
     install(path, version);
     mkdirSync(join(folder, 'node_modules/.bin'));
-    symlinkSync('../bgworker/dist/src/cli/main.js', join(folder, 'node_modules/.bin/bgworker'));
-    chmodSync(join(path, 'dist/src/cli/main.js'), 0o755);
+    symlinkSync('../bgworker/dist/src/postmaster/command.cjs', join(folder, 'node_modules/.bin/bgworker'));
+    chmodSync(join(path, 'dist/src/postmaster/command.cjs'), 0o755);
     return { folder, path: `${path}/` };
   }
 

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { root } from './fixtures.js';
 import type { Scene } from './scene.js';
 
-export const COMMAND = `${root}dist/src/cli/main.js`;
+export const COMMAND = `${root}dist/src/postmaster/command.cjs`;
 
 export interface Ran {
   readonly code: number | null;
