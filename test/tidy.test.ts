@@ -51,6 +51,15 @@ const rules: readonly Rule[] = [
     ],
   },
   {
+    title: 'nothing that is loaded in a worker opens its standard error',
+    find: layers.standardErrorProblems,
+    breaks: [{ 'src/protocol/a.ts': "import { inspect } from 'node:util';" }],
+    keeps: [
+      { 'src/protocol/a.ts': "import * as types from 'node:util/types'; import type { inspect } from 'node:util';" },
+      { 'src/cli/main.ts': "import { inspect } from 'node:util';" },
+    ],
+  },
+  {
     title: 'a package is imported only by the files that own it',
     find: layers.packageProblems,
     breaks: [

@@ -32,6 +32,7 @@ export { checkState } from './invariants.js';
 export { type ClassLimit, defaultLimits, type Limits } from './limits.js';
 export { type ListChange, planReload } from './listedWorkers.js';
 export type { Refusal, RefusalCode } from './refusal.js';
+export { isSameValue } from './sameValue.js';
 export { nextWakeupAt } from './schedule.js';
 export { sparesActivity } from './spares.js';
 export { isGoingDown, type State, type Tenant, tenantOf, tenants } from './state.js';

@@ -15,6 +15,7 @@ import type { BackgroundWorker } from './backgroundWorker.js';
 import { checkBackgroundWorker } from './backgroundWorker.js';
 import { statusOfKey } from './describe.js';
 import { hasRoomFor, moveIn } from './registration.js';
+import { isSameValue } from './sameValue.js';
 import type { Draft, ListedWorker, State, Tenant } from './state.js';
 import { isGoingDown, tenantOf } from './state.js';
 import { isLeaving, stopWorker } from './stopping.js';
@@ -94,7 +95,7 @@ function changeOf(
   if (worker === undefined) return { change: 'stopped', ended: null };
   const isPresent = before !== undefined && presentOf(state, before) !== undefined;
   if (before === undefined) return { change: 'started', ended: null };
-  if (!isSame(before.worker, worker)) return { change: isPresent ? 'replaced' : 'started', ended: null };
+  if (!isSameValue(before.worker, worker)) return { change: isPresent ? 'replaced' : 'started', ended: null };
   if (isPresent || before.key === null) return { change: 'unchanged', ended: null };
   const ended = endOf(state, before.key);
   return { change: STAYS_ENDED.includes(ended) ? 'leftEnded' : 'startedAgain', ended };
@@ -128,19 +129,4 @@ function place(draft: Draft, worker: BackgroundWorker, replaced: readonly Tenant
 
 function stop(draft: Draft, tenant: Tenant): void {
   stopWorker(draft, tenant, { why: 'terminate' }, tenant.worker.terminateTimeoutMs, 'nothing');
-}
-
-/** Definitions are plain data, but for the bytes of an argument. */
-function isSame(one: unknown, other: unknown): boolean {
-  if (Object.is(one, other)) return true;
-  if (typeof one !== 'object' || typeof other !== 'object' || one === null || other === null) return false;
-  const [names, others] = [Object.keys(one), Object.keys(other)];
-  return (
-    names.length === others.length &&
-    names.every((name) => Object.hasOwn(other, name) && isSame(fieldOf(one, name), fieldOf(other, name)))
-  );
-}
-
-function fieldOf(value: object, name: string): unknown {
-  return (value as { readonly [field: string]: unknown })[name];
 }

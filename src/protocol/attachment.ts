@@ -9,10 +9,9 @@
  * Bytes that are kept must not keep more than themselves: a result of ten bytes is cut from a chunk of 64 KiB, which
  * would live as long as the result. What is small beside the chunk it lies in is copied out of it.
  */
-import { isDeepStrictEqual } from 'node:util';
 import { assert, BgworkerError } from '../base/index.js';
 import type { BackgroundWorker, BackgroundWorkerInput, Saying, WorkerResult, WorkerStatus } from '../core/index.js';
-import { completeBackgroundWorker } from '../core/index.js';
+import { completeBackgroundWorker, isSameValue } from '../core/index.js';
 import { encodeFrame, JOB_ROOM_BYTES, MAX_FRAME_BYTES } from './frame.js';
 import type {
   ClientMessage,
@@ -58,7 +57,7 @@ function withoutDefaults(worker: BackgroundWorker): BackgroundWorkerInput {
     ...completeBackgroundWorker({ name, module, cwd, restartBackoff }),
     ...{ name: undefined, module: undefined, cwd: undefined, restartBackoff: null },
   };
-  const told = Object.entries(worker).filter(([field, value]) => !isDeepStrictEqual(value, defaults[field]));
+  const told = Object.entries(worker).filter(([field, value]) => !isSameValue(value, defaults[field]));
   return Object.fromEntries(told) as unknown as BackgroundWorkerInput;
 }
 

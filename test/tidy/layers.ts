@@ -87,6 +87,15 @@ export function bootProblems(sources: readonly Source[]): Problem[] {
   });
 }
 
+/** An import of it runs its getters, one of which opens standard error from Node 22 on; `require` gives it untouched. */
+export function standardErrorProblems(sources: readonly Source[]): Problem[] {
+  return eachImport(sources, (source, { kind, specifier }) => {
+    const isInWorker = ['base', 'core', 'protocol', 'worker', 'client'].includes(folderOf(source.path) ?? '');
+    if (!isInWorker || kind === 'type' || specifier !== 'node:util') return undefined;
+    return 'an import of node:util opens standard error in every worker: take what you need by createRequire';
+  });
+}
+
 /** The files of a worker's boot, as the build joins them. */
 const bootFiles: readonly string[] = [
   ...(/workerFiles = \[([\s\S]*?)\];/.exec(readFileSync(joinScript, 'utf8'))?.[1] ?? '').matchAll(/'(\w+)'/g),
