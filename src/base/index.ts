@@ -1,6 +1,8 @@
 /**
- * What every layer may use: errors for the caller or the world, assertions for ourselves. The list is closed: a third
- * thing needs a reason that no single folder could own it.
+ * What every layer may use: errors for the caller or the world, assertions for ourselves, and for a word that is misspelt
+ * the one that was meant, be it a field, a setting or an export. The list is closed: one more thing needs a reason that
+ * no single folder could own it.
  */
 export { assert, ourFault, unreachable } from './assert.js';
 export { BgworkerError, type ErrorOptions } from './errors.js';
+export { nearest, nearestFirst } from './nearest.js';

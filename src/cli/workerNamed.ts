@@ -2,10 +2,9 @@
  * Which worker is meant by a word of the command line: a handle, or a name that one worker alone has. A name is known
  * for as long as its worker holds a slot; the handle of one that has ended still leads to its last word.
  */
-import { BgworkerError } from '../base/index.js';
+import { BgworkerError, nearest } from '../base/index.js';
 import type { Activity, BackgroundWorkerHandle, Client } from '../client/index.js';
 import { parseHandle } from '../core/index.js';
-import { nearest } from './failure/nearest.js';
 
 export async function workerNamed(client: Client, word: string): Promise<BackgroundWorkerHandle> {
   if (parseHandle(word) !== undefined) return client.handle(word);

@@ -8,6 +8,7 @@
  *
  * Model: struct BackgroundWorker in bgworker.h and SanityCheckBackgroundWorker in bgworker.c.
  */
+import { nearest } from '../base/index.js';
 import type { Refusal } from './refusal.js';
 
 /** Whether a worker is started again: not at all, unless its function returned, or whatever it died of. */
@@ -144,7 +145,7 @@ export function checkBackgroundWorker(worker: BackgroundWorker): Refusal | undef
   }
   for (const field in worker) {
     if (Object.hasOwn(RULES, field)) continue;
-    return refuse(worker, 'unknown field', `${field} is no field of a background worker`, nearest(field));
+    return refuse(worker, 'unknown field', `${field} is no field of a background worker`, adviseOnField(field));
   }
   return checkTogether(worker);
 }
@@ -323,7 +324,7 @@ function show(value: unknown): string {
   return shown.length > 100 ? `${shown.slice(0, 100)}…` : shown;
 }
 
-function nearest(field: string): string {
-  const likely = Object.keys(RULES).find((known) => known.toLowerCase() === field.toLowerCase().replaceAll('_', ''));
+function adviseOnField(field: string): string {
+  const [likely] = nearest(field, Object.keys(RULES));
   return likely === undefined ? `the fields are ${Object.keys(RULES).join(', ')}` : `did you mean ${likely}?`;
 }

@@ -6,7 +6,7 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import * as v from 'valibot';
-import { BgworkerError } from '../base/index.js';
+import { BgworkerError, nearest } from '../base/index.js';
 import type { BackgroundWorker, Limits } from '../core/index.js';
 import { checkBackgroundWorker, defaultLimits } from '../core/index.js';
 import type { ReloadReport } from '../protocol/index.js';
@@ -199,7 +199,8 @@ function parse(input: unknown): v.InferOutput<typeof settingsSchema> {
   if (parsed.success) return parsed.output;
   const [issue] = parsed.issues;
   const path = v.getDotPath(issue) ?? 'settings';
-  throw settingsError(path, `${path} is ${issue.received}`, issue.message);
+  const isUnknown = issue.type === 'strict_object' && issue.expected === 'never';
+  throw settingsError(path, isUnknown ? `there is no setting ${path}` : `${path} is ${issue.received}`, issue.message);
 }
 
 function settingsError(setting: string, detail: string, wanted: string): BgworkerError {
@@ -208,9 +209,6 @@ function settingsError(setting: string, detail: string, wanted: string): Bgworke
 
 function describeUnknown(issue: v.StrictObjectIssue): string {
   if (issue.expected !== 'never') return 'an object of settings';
-  const name = String(v.getDotPath(issue) ?? '')
-    .toLowerCase()
-    .replaceAll(/[_-]/g, '');
-  const likely = SETTING_NAMES.find((known) => known.toLowerCase() === name);
-  return likely === undefined ? 'there is no such setting' : `there is no such setting; did you mean ${likely}?`;
+  const [likely] = nearest(String(v.getDotPath(issue) ?? ''), [...SETTING_NAMES, 'workers']);
+  return likely === undefined ? `the settings are ${SETTING_NAMES.join(', ')}` : `did you mean ${likely}?`;
 }

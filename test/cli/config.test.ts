@@ -96,6 +96,12 @@ describe('what is wrong is told with the place in the file, and what to write', 
       hint: /did you mean restartTimeMs/,
     },
     {
+      what: 'a number of instances that is none',
+      config: { workers: [{ module: './jobs.js', instances: '2' }] },
+      detail: 'workers[0].instances is "2"',
+      hint: /whole number/,
+    },
+    {
       what: 'a field of another process manager',
       config: { workers: [{ script: './jobs.js', max_memory_restart: '1G' }] },
       detail: 'workers[0].max_memory_restart is no field of a worker',
@@ -197,7 +203,7 @@ describe('a configuration file', { concurrency: 2 }, () => {
       what: 'with a setting that is not valid names it',
       name: 'setting.mjs',
       text: 'export default { max_worker_processes: 5 };',
-      detail: /setting\.mjs: max_worker_processes is /,
+      detail: /setting\.mjs: there is no setting max_worker_processes$/,
       hint: /did you mean maxWorkerProcesses/,
     },
     {
@@ -261,13 +267,19 @@ describe('the place', () => {
   });
 });
 
-test('a setting of the command line is JSON, or else text; an unknown one is refused with the names there are', () => {
+test('a setting of the command line is JSON, or else text; an unknown one is refused with the likely name, or those there are', () => {
   assert.deepEqual(readOverrides(['maxWorkerProcesses=4', 'output=log', 'spareIdleMs=null']), {
     maxWorkerProcesses: 4,
     output: 'log',
     spareIdleMs: null,
   });
-  for (const text of ['slots=4', 'output', '=4', 'directory=/x']) {
-    assert.throws(() => readOverrides([text]), { code: 'ERR_USAGE', hint: /maxWorkerProcesses/ });
+  for (const [text, hint] of [
+    ['slots=4', /^there are maxWorkerProcesses/],
+    ['maxWorkerProceses=4', /^did you mean maxWorkerProcesses\?$/],
+    ['directory=/x', /--directory <path>$/],
+    ['output', /^such as maxWorkerProcesses=8/],
+    ['=4', /^such as maxWorkerProcesses=8/],
+  ] as const) {
+    assert.throws(() => readOverrides([text]), { code: 'ERR_USAGE', detail: text, hint });
   }
 });

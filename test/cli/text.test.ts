@@ -1,9 +1,9 @@
 /** Text for a terminal: what is near a word, how wide a character is, and lines of a log. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { nearest, nearestFirst } from '../../src/base/index.js';
 import { tableOf } from '../../src/cli/commands/ps.js';
 import { EventLines } from '../../src/cli/eventLines.js';
-import { nearest, nearestFirst } from '../../src/cli/failure/nearest.js';
 import { readableLines } from '../../src/cli/log/logLine.js';
 import { shortDuration } from '../../src/cli/moment.js';
 import { paintFor } from '../../src/cli/paint.js';

@@ -126,6 +126,7 @@ test('a field that there is not is refused, and the likely one named', () => {
     detail: 'restart_time_ms is no field of a background worker',
     hint: 'did you mean restartTimeMs?',
   });
+  assert.equal(check({ restrat: 'always' })?.hint, 'did you mean restart?');
   assert.match(check({ zzz: 1 })?.hint ?? '', /^the fields are name, type, module/);
   assert.ok(check({ toString: 1 }) !== undefined, 'what every object has is no field either');
 });

@@ -47,7 +47,7 @@ async function readWorker(entry: unknown, place: string, file: string): Promise<
     throw wrong(file, `${place} is no object`, `${place.split('[')[0]}: [{ module: './jobs.js#prune' }]`);
   const { instances = 1, ...fields } = entry;
   if (!Number.isInteger(instances) || (instances as number) < 1 || (instances as number) > 1_000) {
-    throw wrong(file, `${place}.instances is ${String(instances)}`, 'a whole number from 1 to 1000');
+    throw wrong(file, `${place}.instances is ${JSON.stringify(instances)}`, 'a whole number from 1 to 1000');
   }
   const setting = locate(fields, place, file);
   const worker = await define(setting, place, file);

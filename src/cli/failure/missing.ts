@@ -5,11 +5,11 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, extname, join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { nearest, nearestFirst } from '../../base/index.js';
 import type { ErrorRecord } from '../../core/index.js';
 import type { Job } from '../job.js';
 import type { Advice } from './advice.js';
 import { AS_PROGRAM } from './advice.js';
-import { nearest, nearestFirst } from './nearest.js';
 import { isOurs } from './stack.js';
 
 const MODULE_EXTENSIONS = ['.js', '.mjs', '.cjs', '.ts', '.mts', '.cts'];

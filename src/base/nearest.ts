@@ -6,8 +6,12 @@
 /** More than a third of a word wrong is another word. */
 const LETTERS_FOR_EACH_SLIP = 3;
 
+/** Nobody's finger slipped so long; measuring it would take a while. */
+const MAX_LENGTH = 100;
+
 /** Those that are near, nearest first. */
 export function nearest(word: string, candidates: readonly string[]): string[] {
+  if (word.length > MAX_LENGTH) return [];
   const slipsAllowed = Math.ceil(word.length / LETTERS_FOR_EACH_SLIP);
   return byDistance(word, candidates)
     .filter(({ slips }) => slips <= slipsAllowed)
