@@ -186,6 +186,27 @@ describe('a configuration file', { concurrency: 2 }, () => {
       hint: /above/,
     },
     {
+      what: 'that throws is shown with its own frames only',
+      name: 'frames.mjs',
+      text: 'throw new Error("no database");\n',
+      detail: /Error: no database\n {4}at file:\S*frames\.mjs:1:7$/,
+      hint: /above/,
+    },
+    {
+      what: 'that imports what is not installed is shown with the fields of the error',
+      name: 'imports.mjs',
+      text: 'import "no-such-package";\n',
+      detail: /\nError \[ERR_MODULE_NOT_FOUND\]: .*no-such-package.*\n\{\n {2}code: 'ERR_MODULE_NOT_FOUND'\n\}$/,
+      hint: /above/,
+    },
+    {
+      what: 'that waits for what never comes says so',
+      name: 'waits.mjs',
+      text: 'export default () => new Promise(() => {});',
+      detail: /waits\.mjs \(exit 13\)$/,
+      hint: /never settled/,
+    },
+    {
       what: 'with a syntax error is shown with its line',
       name: 'syntax.mjs',
       text: 'export default {\n  workers: [ }\n};\n',
@@ -197,7 +218,7 @@ describe('a configuration file', { concurrency: 2 }, () => {
       name: 'exits.mjs',
       text: 'process.exit(0);',
       detail: /exits\.mjs \(exit 0\)$/,
-      hint: /above/,
+      hint: /process\.exit/,
     },
     {
       what: 'with a setting that is not valid names it',

@@ -12,11 +12,15 @@ import { readConfig } from './readConfig.js';
 
 const ANSWER_DESCRIPTOR = 3;
 
+/** What Node gives where a module waits for what never comes. */
+const NEVER_SETTLED = 13;
+
 const [, , file = '', postmaster = '', directory = ''] = process.argv;
 void tell(file).then(() => {
   // Whatever the file has left open.
   process.exit(0);
 });
+process.once('beforeExit', () => process.exit(NEVER_SETTLED));
 
 /** What it throws is not ours to catch. */
 async function tell(path: string): Promise<void> {

@@ -19,6 +19,7 @@ import {
   parseEmbeddedMessage,
   whyNothingStarts,
 } from '../../protocol/index.js';
+import { withoutForeignFrames } from '../failure/stack.js';
 
 export type Overrides = { readonly [setting: string]: unknown };
 
@@ -92,13 +93,21 @@ function errorOf({ code, message, detail, hint }: GoodbyeDetail): BgworkerError 
 }
 
 function noAnswer(file: string, printed: string, end: string): BgworkerError {
-  const wasKilled = end === 'SIGKILL';
+  const shown = withoutForeignFrames(printed).trimEnd().slice(-MAX_PRINTED);
   return new BgworkerError('ERR_INVALID_CONFIG', 'the configuration could not be evaluated', {
-    detail: [`${file} (${end})`, printed.trimEnd().slice(-MAX_PRINTED)].filter((line) => line !== '').join('\n'),
-    hint: wasKilled
-      ? `was it killed, or did it not come to its end in ${MAX_EVALUATION_MS / 1_000} s? A configuration waits for nothing`
-      : 'what it threw, or printed before it ended, is above',
+    detail: [`${file} (${end})`, shown].filter((line) => line !== '').join('\n'),
+    hint: adviseOnEnd(end, shown),
   });
+}
+
+function adviseOnEnd(end: string, shown: string): string {
+  if (end === 'SIGKILL') {
+    return `was it killed, or did it not come to its end in ${MAX_EVALUATION_MS / 1_000} s? A configuration waits for nothing`;
+  }
+  if (end === 'exit 13') return 'it waits for a promise that is never settled';
+  return shown === ''
+    ? 'does something in it call process.exit()?'
+    : 'what it threw, or printed before it ended, is above';
 }
 
 async function bytesOf(stream: Readable): Promise<Buffer> {

@@ -35,6 +35,16 @@ export function placeOf({ stack = '' }: ErrorRecord): { readonly file: string; r
   return file === undefined ? undefined : { file: asPath(file), line: Number(line) };
 }
 
+/** What Node printed of an error that nobody caught, without the frames that are its own or ours. Fields may follow the last. */
+export function withoutForeignFrames(printed: string): string {
+  return printed
+    .split('\n')
+    .map((line) => (FRAME.test(line) && line.endsWith(' {') && !isAuthors(line.slice(0, -2)) ? '{' : line))
+    .filter((line) => !FRAME.test(line) || isAuthors(line))
+    .join('\n')
+    .replace(/\n+Node\.js v[\d.]+\s*$/, '');
+}
+
 function linesBelowTitle({ message, stack }: ErrorRecord): string[] {
   const [title = '', ...more] = message.split('\n');
   if (stack === undefined) return more;
