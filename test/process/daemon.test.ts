@@ -109,6 +109,11 @@ describe('a daemon', { concurrency: 2, timeout: SUITE_MS }, () => {
     for (const { pid, epoch, directory } of starts) scene.watch(Number(pid), String(epoch), String(directory));
     assert.equal(new Set(starts.map(({ pid }) => pid)).size, 1);
     assert.deepEqual(starts.map(({ alreadyRunning }) => alreadyRunning).sort(), [false, true, true, true]);
+    const logFile = join(String(starts[0]?.['directory']), 'bgworker.log');
+    assert.deepEqual(
+      starts.map((start) => start['logFile']),
+      [logFile, logFile, logFile, logFile],
+    );
     await project.run('stop');
   });
 

@@ -87,13 +87,19 @@ interface Running {
   readonly pid: number;
   readonly epoch: string;
   readonly directory: string;
+  /** Null: it writes none, as with `--foreground`. */
+  readonly logFile: string | null;
 }
 
 async function runningIn(directory: string): Promise<Running | undefined> {
   try {
     const client = await connect({ directory });
-    await client.close();
-    return { pid: client.postmasterPid, epoch: client.epoch, directory: client.directory };
+    try {
+      const { logFile } = await client.postmasterStatus();
+      return { pid: client.postmasterPid, epoch: client.epoch, directory: client.directory, logFile };
+    } finally {
+      await client.close();
+    }
   } catch (error) {
     if (error instanceof BgworkerError && error.code === 'ERR_NO_POSTMASTER') return undefined;
     throw error;
@@ -111,15 +117,12 @@ async function serve(
   const { postmaster, ended } = await startDaemon({ ...place, log: null });
   if (options.json === true) {
     const { directory, epoch } = postmaster;
-    say(options, { pid: process.pid, epoch, directory, alreadyRunning: false });
+    say(options, { pid: process.pid, epoch, directory, alreadyRunning: false, logFile: null });
   }
   process.exitCode = await ended;
 }
 
-function say(
-  { json }: StartOptions,
-  started: Running & { readonly alreadyRunning: boolean; readonly logFile?: string },
-): void {
+function say({ json }: StartOptions, started: Running & { readonly alreadyRunning: boolean }): void {
   if (json === true) {
     process.stdout.write(`${JSON.stringify(started)}\n`);
     return;
@@ -127,7 +130,7 @@ function say(
   const { pid, directory, alreadyRunning, logFile } = started;
   const what = alreadyRunning ? 'is already running' : 'started';
   const lines = [`postmaster ${what}: process ${pid}, in ${directory}`];
-  if (logFile !== undefined) lines.push(`log: ${logFile}`);
+  if (logFile !== null) lines.push(`log: ${logFile}`);
   if (directory !== findDirectory()) lines.push(`other commands find it by --directory ${directory}, or BGWORKER_DIR`);
   process.stdout.write(`${lines.join('\n')}\n`);
 }
