@@ -89,7 +89,7 @@ function lookAt(directory: string): Stats | undefined {
 function cannotMake(error: unknown): BgworkerError {
   return new BgworkerError('ERR_CANNOT_MAKE_DIRECTORY', 'a directory for the postmaster cannot be made', {
     detail: (error as Error).message,
-    hint: 'name another one, or set TMPDIR or XDG_RUNTIME_DIR to a place that can be written',
+    hint: 'name one that can be made: --directory, BGWORKER_DIR or { directory }; the private ones are below XDG_RUNTIME_DIR or TMPDIR',
     cause: error,
   });
 }
