@@ -9,6 +9,11 @@ import { EXIT_SOFTWARE, EXIT_USAGE, exitCodeOf } from './exitCodes.js';
 import { makeProgram } from './program.js';
 import { output } from './standardOutput.js';
 
+/** Every relative path is meant from there, and the search for a configuration begins there. */
+const CWD_GONE = new BgworkerError('ERR_USAGE', 'the working directory is no longer there', {
+  hint: 'it was removed, or replaced by a new one of its name: cd into one that is there',
+});
+
 makeProgram()
   .parseAsync()
   .catch((error: unknown) => {
@@ -17,11 +22,16 @@ makeProgram()
       process.exitCode = error.exitCode === 0 ? 0 : EXIT_USAGE;
       return;
     }
+    const known = isCwdGone(error) ? CWD_GONE : error;
     const told =
-      error instanceof BgworkerError ? error.describe() : error instanceof Error ? error.stack : String(error);
+      known instanceof BgworkerError ? known.describe() : known instanceof Error ? known.stack : String(known);
     process.stderr.write(`bgworker: ${told}\n`);
-    process.exitCode = error instanceof BgworkerError ? exitCodeOf(error) : EXIT_SOFTWARE;
+    process.exitCode = known instanceof BgworkerError ? exitCodeOf(known) : EXIT_SOFTWARE;
   })
   .finally(() => {
     process.exitCode = output.exitCode ?? process.exitCode;
   });
+
+function isCwdGone(error: unknown): boolean {
+  return error instanceof Error && 'syscall' in error && error.syscall === 'uv_cwd';
+}

@@ -54,6 +54,19 @@ describe('bgworker in a shell', { concurrency: 3, timeout: SUITE_MS }, () => {
     assert.match(full.stderr, /^bgworker: the output cannot be written: ENOSPC/);
   });
 
+  test('says so where its working directory is gone', async (t) => {
+    const scene = sceneOf(t);
+    const gone = 'mkdir gone; cd gone; rmdir ../gone; bgworker run ./jobs.js; echo $?; bgworker status; echo $?';
+    const { stdout, stderr } = await bash(scene, new Project(scene), gone).ended;
+    assert.equal(stdout, '64\n64\n');
+    // Of a shell between the two there may be lines of its own.
+    assert.equal(
+      stderr.match(/^bgworker: the working directory is no longer there \(ERR_USAGE\)\nhint: /gm)?.length,
+      2,
+    );
+    assert.doesNotMatch(stderr, /^\s+at /m);
+  });
+
   test('words that are wrong are usage errors that say what was meant; without any there is help', async (t) => {
     const project = new Project(sceneOf(t));
     const [unknown, missing, alone] = await Promise.all([
