@@ -86,7 +86,12 @@ describe('bgworker run', { concurrency: 3, timeout: SUITE_MS }, () => {
     { what: 'threw', words: [`${MODULE}#throws`], code: 1, says: /RangeError: thrown while running[\s\S]*cli\.mjs:/ },
     { what: 'has no such export', words: [`${MODULE}#red`], code: 70, says: /red[\s\S]*reads/ },
     { what: 'cannot be loaded', words: [fixturePath('isNotThere.mjs')], code: 70, says: /isNotThere\.mjs/ },
-    { what: 'ran too long', words: [`${MODULE}#waits`, '--max-run-ms', '1500'], code: 1, says: /1500/ },
+    {
+      what: 'ran too long',
+      words: [`${MODULE}#waits`, '--max-run-ms', '1500'],
+      code: 1,
+      says: /1500 ms\n {2}hint: raise --max-run-ms$/m,
+    },
     { what: 'is asked for badly', words: [MODULE, '--arg', '{'], code: 64, says: /JSON/ },
     { what: 'has an unknown option', words: [MODULE, '--colour'], code: 64, says: /colour/ },
     { what: 'is not named', words: [], code: 64, says: /module/ },

@@ -73,6 +73,10 @@ describe('a worker at the command line', { concurrency: 3, timeout: SUITE_MS }, 
     const first = await register('idle', undefined, { name: 'single' });
     const launch = (what: string): Promise<Ran> =>
       project.run('launch', `${MODULE}#idle`, '--name', 'single', '--if-name-taken', what);
+    const refused = await launch('throw');
+    assert.equal(refused.code, 70);
+    assert.match(refused.stderr, /\(ERR_NAME_TAKEN\)/);
+    assert.match(refused.stderr, /hint: use --if-name-taken useIt or replace, or another --name\n$/);
     assert.equal((await launch('useIt')).stdout, `${first.id}\n`);
     assert.notEqual((await launch('replace')).stdout, `${first.id}\n`);
     assert.equal((await first.waitForShutdown()).status, 'stopped');

@@ -7,6 +7,7 @@
  */
 import { resolve } from 'node:path';
 import { Command, Option } from 'commander';
+import { BgworkerError } from '../../base/index.js';
 import type {
   BackgroundWorkerHandle,
   Client,
@@ -93,13 +94,23 @@ async function launch(
     if (json === true) process.stdout.write(`${JSON.stringify(report({ handle, answer }))}\n`);
     return tell(handle, answer, job, until, json === true);
   } catch (error) {
-    if (interruption.exitCode === null) throw error;
+    if (interruption.exitCode === null) throw inOptions(error);
     if (options.ifNameTaken !== 'useIt') await handle?.terminate();
     process.stderr.write(`bgworker: ${job.typed} was given up before it had started\n`);
     return interruption.exitCode;
   } finally {
     interruption.ignore();
   }
+}
+
+/** The library's hint is about a field; here there is an option. */
+function inOptions(error: unknown): unknown {
+  if (!(error instanceof BgworkerError) || error.code !== 'ERR_NAME_TAKEN') return error;
+  return new BgworkerError(error.code, error.message, {
+    ...(error.detail !== undefined && { detail: error.detail }),
+    hint: 'use --if-name-taken useIt or replace, or another --name',
+    cause: error,
+  });
 }
 
 function tell(

@@ -74,7 +74,13 @@ function advise(subject: Subject, reason: WorkerStopReason): Advice {
       };
     default: {
       const { what, hint } = explainStop(reason);
-      return { what: isFailedStart(subject, reason) ? `it ${what}` : what, lines: [], hint: hint.hint ?? null };
+      // Whoever typed the command has an option for it.
+      const isOption = reason.kind === 'ranTooLong' && job !== null;
+      return {
+        what: isFailedStart(subject, reason) ? `it ${what}` : what,
+        lines: [],
+        hint: isOption ? 'raise --max-run-ms' : (hint.hint ?? null),
+      };
     }
   }
 }
