@@ -154,7 +154,10 @@ export class FakePostmaster implements AsyncDisposable {
     return this.#starts.newest(String(handleOrName));
   }
 
-  /** Makes a start to come fail as it says. Failures that are ordered together happen one after the other. */
+  /**
+   * Makes a start to come fail as it says. Failures that are ordered together happen one after the other. Throws
+   * `ERR_INVALID_ARGUMENT` for a kind that there is not.
+   */
   failNextStart(failure: StartFailure, { name, times = 1 }: FailNextStartOptions = {}): void {
     this.#starts.fail(failure, name, times);
   }

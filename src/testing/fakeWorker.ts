@@ -10,7 +10,7 @@ import type { StopOrigin } from '../worker/withoutProcess.js';
 import type { Attempt, Exit } from './attempt.js';
 import type { Quiet } from './quiet.js';
 import type { StartFailure } from './startFailure.js';
-import { failStart } from './startFailure.js';
+import { checkStartFailure, failStart } from './startFailure.js';
 
 /** How a process ends: `process.exit(code)`, or a signal. Default: exit code 0. */
 export interface FakeExit {
@@ -114,7 +114,8 @@ export class FakeWorker {
   }
 
   /** Its start comes to nothing. Without effect when its function was entered. */
-  failToStart(failure: Exclude<StartFailure, { kind: 'spawnFailed' }>): Promise<void> {
+  async failToStart(failure: Exclude<StartFailure, { kind: 'spawnFailed' }>): Promise<void> {
+    checkStartFailure(failure);
     return this.#do(() => {
       const { phase } = this.#attempt;
       if (phase !== 'running' && phase !== 'ready') failStart(this.#attempt, failure);

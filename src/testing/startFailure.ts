@@ -4,7 +4,7 @@
  */
 import { isAbsolute } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { unreachable } from '../base/index.js';
+import { BgworkerError, nearest, unreachable } from '../base/index.js';
 import { toErrorRecord } from '../protocol/index.js';
 import type { Attempt } from './attempt.js';
 
@@ -25,6 +25,26 @@ export type StartFailure =
       readonly signal?: NodeJS.Signals;
       readonly output?: string;
     };
+
+const KINDS: { readonly [kind in StartFailure['kind']]: true } = {
+  spawnFailed: true,
+  moduleNotFound: true,
+  moduleThrew: true,
+  exportMissing: true,
+  neverSettled: true,
+  diedBeforeRuntime: true,
+  diedBeforeRunning: true,
+};
+
+/** Said to the test that asks for it, and not when a start comes. Tests need not be in TypeScript. */
+export function checkStartFailure({ kind }: StartFailure): void {
+  if (Object.hasOwn(KINDS, kind)) return;
+  const [likely] = nearest(String(kind), Object.keys(KINDS));
+  throw new BgworkerError('ERR_INVALID_ARGUMENT', 'no start fails like this', {
+    detail: `kind is ${JSON.stringify(kind)}`,
+    hint: likely === undefined ? `give one of ${Object.keys(KINDS).join(', ')}` : `did you mean ${likely}?`,
+  });
+}
 
 export function failStart(attempt: Attempt, failure: StartFailure): void {
   switch (failure.kind) {

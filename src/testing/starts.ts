@@ -10,6 +10,7 @@ import { FakeWorker } from './fakeWorker.js';
 import { namesOf } from './functions.js';
 import type { Quiet } from './quiet.js';
 import type { StartFailure } from './startFailure.js';
+import { checkStartFailure } from './startFailure.js';
 
 /** A name of a worker or of its export; undefined is any. */
 type Name = string | undefined;
@@ -43,6 +44,7 @@ export class Starts implements Casting {
   }
 
   fail(failure: StartFailure, name: Name, times: number): void {
+    checkStartFailure(failure);
     this.#failing.push({ failure, name, times });
   }
 

@@ -47,6 +47,19 @@ test('a worker that fails is started again after its backoff, and not a millisec
   assert.equal(handle.attempts, 3);
 });
 
+test('a kind of failure that there is not is refused where it is asked for', async (t) => {
+  const fake = await fakeFor(t, { byHand: true });
+  const asked = { kind: 'modulNotFound' } as never;
+  const refused = { code: 'ERR_INVALID_ARGUMENT', hint: 'did you mean moduleNotFound?' };
+  assert.throws(() => fake.failNextStart(asked), refused);
+  assert.throws(() => fake.failNextStart({ kind: 'nope' } as never), { hint: /^give one of spawnFailed, / });
+  const handle = await register(fake, 'prune');
+  const worker = await fake.nextStart('prune');
+  await assert.rejects(worker.failToStart(asked), refused);
+  await worker.enter();
+  assert.equal(handle.status, 'started');
+});
+
 test('the dice are in the hand of the test', async (t) => {
   const fake = await fakeFor(t, { chance: () => 0, startDate: new Date(0) });
   fake.failNextStart({ kind: 'moduleNotFound' });
