@@ -35,6 +35,12 @@ export function tellPostmasterDied(what: string): number {
   return EXIT_UNAVAILABLE;
 }
 
+/** The highest exit code, when all have come to their end: while one goes on, its client is needed. */
+export async function highestOf(codes: readonly Promise<number>[]): Promise<number> {
+  await Promise.allSettled(codes);
+  return Math.max(...(await Promise.all(codes)));
+}
+
 export async function withClient(
   { directory, purpose }: AttachOptions,
   use: (client: Client) => Promise<number>,

@@ -8,6 +8,7 @@ import { BgworkerError } from '../base/index.js';
 import { EXIT_SOFTWARE, EXIT_USAGE, exitCodeOf } from './exitCodes.js';
 import { makeProgram } from './program.js';
 import { output } from './standardOutput.js';
+import { clean } from './table.js';
 
 /** Every relative path is meant from there, and the search for a configuration begins there. */
 const CWD_GONE = new BgworkerError('ERR_USAGE', 'the working directory is no longer there', {
@@ -25,7 +26,8 @@ makeProgram()
     const known = isCwdGone(error) ? CWD_GONE : error;
     const told =
       known instanceof BgworkerError ? known.describe() : known instanceof Error ? known.stack : String(known);
-    process.stderr.write(`bgworker: ${told}\n`);
+    // The name of a worker may stand in it, and must not move the cursor.
+    process.stderr.write(`bgworker: ${String(told).split('\n').map(clean).join('\n')}\n`);
     process.exitCode = known instanceof BgworkerError ? exitCodeOf(known) : EXIT_SOFTWARE;
   })
   .finally(() => {

@@ -12,7 +12,7 @@ import { spawn } from 'node:child_process';
 import { Socket } from 'node:net';
 import { assert, BgworkerError } from '../base/index.js';
 import type { EmbeddedMessage } from '../protocol/index.js';
-import { encodeSettings, FrameReader, fromErrorRecord, parseEmbeddedMessage } from '../protocol/index.js';
+import { decodeFailure, encodeSettings, FrameReader, parseEmbeddedMessage } from '../protocol/index.js';
 import { Backend } from './backend.js';
 import { Client } from './client.js';
 import { cleanExecArgv, cleanNodeOptions } from './execArgv.js';
@@ -102,7 +102,7 @@ class Child {
     if (message === 'aborted') throw signal?.reason;
     if (!('type' in message)) throw exitError(message);
     if (message.type === 'listening') return message;
-    if (message.type === 'failed') throw failure(message);
+    if (message.type === 'failed') throw decodeFailure(message, 'ERR_CANNOT_START_POSTMASTER');
     throw new BgworkerError('ERR_CANNOT_START_POSTMASTER', 'the postmaster gave no answer', { detail: message.type });
   }
 
@@ -163,15 +163,6 @@ function spawnPostmaster(file: string, { nodePath, workerStdin }: PostmasterSett
       ...(options !== undefined && { NODE_OPTIONS: cleanNodeOptions(options) }),
       ...marksOfPostmaster(),
     },
-  });
-}
-
-function failure({ error }: Extract<EmbeddedMessage, { type: 'failed' }>): BgworkerError {
-  const { detail, hint, ...record } = error;
-  return new BgworkerError(String(record.code ?? 'ERR_CANNOT_START_POSTMASTER'), record.message, {
-    ...(detail !== undefined && { detail }),
-    ...(hint !== undefined && { hint }),
-    cause: fromErrorRecord(record),
   });
 }
 

@@ -95,7 +95,8 @@ export async function defineRegistration(
   const { env, resourceLimits, ...given } = withoutUndefined(options);
   const worker = completeBackgroundWorker({
     name: functionName === null || functionName === 'default' ? fileNameOf(module) : functionName,
-    cwd: process.cwd(),
+    // Asked only where it is needed: that of a daemon may have been removed by the next deployment.
+    cwd: given.cwd ?? process.cwd(),
     ...given,
     ...(env !== undefined && { env: withoutUndefined(env) }),
     ...(resourceLimits !== undefined && { resourceLimits: completeLimits(resourceLimits) }),

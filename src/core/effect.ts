@@ -44,12 +44,12 @@ export type Effect =
   | (AttemptKey & { readonly type: 'measureMemory'; readonly pid: number })
   /** Its slot is free and it will never run again: whatever was kept for its runs can go. */
   | (WorkerKey & { readonly type: 'workerEnded'; readonly worker: BackgroundWorker; readonly status: WorkerStatus })
-  /** For the log: an attempt ended and nobody may be listening. */
+  /** For the log: an attempt ended. `told`: the client that registered it hears of that. */
   | {
       readonly type: 'reportStop';
       readonly worker: BackgroundWorker;
       readonly status: WorkerStatus;
-      readonly watched: boolean;
+      readonly told: boolean;
     }
   /** Nothing is left to do: say goodbye to everybody and end. */
   | { readonly type: 'exit' };

@@ -5,7 +5,7 @@
 import { assert } from '../base/index.js';
 import type { Kept } from './lastWords.js';
 import { forgetOld, keepLastWord } from './lastWords.js';
-import { tell } from './notification.js';
+import { tell, tellsRegistrant } from './notification.js';
 import type { PersistentMap } from './persistentMap.js';
 import { settleCrashGroup, settleEarly, settleReplaced } from './startCondition.js';
 import type { Draft, Tenant } from './state.js';
@@ -17,17 +17,18 @@ import type { WorkerStatus } from './workerStatus.js';
 
 /** `tenant.reason` must say why by now. */
 export function endWorker(draft: Draft, tenant: Tenant): void {
-  const { slot, generation, worker, watchers } = tenant;
+  const { slot, generation, worker } = tenant;
   const status = lastWordFor(tenant);
   freeSlot(draft, tenant);
   draft.usedByClass = countDown(draft.usedByClass, worker.class);
   draft.names = removeWorker(draft.names, worker.name, tenant);
   if (worker.crashGroup !== null) draft.crashGroups = removeWorker(draft.crashGroups, worker.crashGroup, tenant);
+  noteInList(draft, tenant, status);
   const { lastWords, limits, at } = draft;
   setLastWords(draft, keepLastWord(lastWords, limits, at, status, tenant.registrationKey));
 
   tell(draft, tenant, status);
-  draft.effects.push({ type: 'reportStop', worker, status, watched: watchers.length > 0 });
+  draft.effects.push({ type: 'reportStop', worker, status, told: tellsRegistrant(tenant) });
   draft.effects.push({ type: 'workerEnded', slot, generation, worker, status });
 
   settleEarly(draft, tenant);
@@ -60,6 +61,12 @@ export function forgetLastWords(draft: Draft): void {
 function setLastWords(draft: Draft, { lastWords, forgotten }: Kept): void {
   draft.lastWords = lastWords;
   for (const key of forgotten) draft.registrations = draft.registrations.delete(key);
+}
+
+function noteInList(draft: Draft, { slot, generation }: Tenant, { reason }: WorkerStatus): void {
+  const at = draft.listed.findIndex(({ key }) => key?.slot === slot && key.generation === generation);
+  const one = draft.listed[at];
+  if (one !== undefined) draft.listed = draft.listed.with(at, { ...one, ended: reason?.kind ?? null });
 }
 
 function lastWordFor(tenant: Tenant): WorkerStatus {

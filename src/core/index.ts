@@ -30,7 +30,7 @@ export type {
 } from './event.js';
 export { checkState } from './invariants.js';
 export { type ClassLimit, defaultLimits, type Limits } from './limits.js';
-export { type ListChange, planReload } from './listedWorkers.js';
+export { type ListChange, planReload, tellReload, waitingForSlot } from './listedWorkers.js';
 export type { Refusal, RefusalCode } from './refusal.js';
 export { isSameValue } from './sameValue.js';
 export { nextWakeupAt } from './schedule.js';

@@ -11,7 +11,7 @@ import { endWorker } from './ending.js';
 import type { AttemptKey, ExitFacts, WorkerEvent } from './event.js';
 import type { Judgement } from './exitJudgement.js';
 import { exitAsSaid, judgeExit } from './exitJudgement.js';
-import { publish, tellProgress } from './notification.js';
+import { publish, tellProgress, tellsRegistrant } from './notification.js';
 import { decideFate } from './restartPolicy.js';
 import { findSpare, noteStart, spareServed } from './spares.js';
 import { awaitCrashGroup, isGroupGoingDown, membersOf, settleCrashGroup, settleEarly } from './startCondition.js';
@@ -259,9 +259,9 @@ function decide(
 
 /** It died and comes again. */
 function rest(draft: Draft, dead: Tenant, startAt: number | null): void {
-  const { worker, watchers } = dead;
+  const { worker } = dead;
   const status = statusOf(publish(draft, dead, { state: 'resting', startAt }));
-  draft.effects.push({ type: 'reportStop', worker, status, watched: watchers.length > 0 });
+  draft.effects.push({ type: 'reportStop', worker, status, told: tellsRegistrant(dead) });
 }
 
 function takeDownGroup(draft: Draft, group: string, origin: Tenant): void {

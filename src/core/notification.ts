@@ -96,3 +96,8 @@ export function unknownWorker(key: WorkerKey): Refusal {
     hint: 'use a handle as register() or bgworker ps gives it',
   };
 }
+
+/** Whether the client that registered it hears of its end. Who only looks on makes nothing of it less worth a warning. */
+export function tellsRegistrant({ registrant, watchers }: Tenant): boolean {
+  return registrant !== null && watchers.includes(registrant);
+}

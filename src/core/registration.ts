@@ -14,7 +14,7 @@ import { statusOf, statusOfKey } from './describe.js';
 import type { ClientId } from './event.js';
 import { refuse, reply } from './notification.js';
 import type { Refusal } from './refusal.js';
-import type { Draft, StartCondition, Tenant, WaitingRegistration } from './state.js';
+import type { Draft, StartCondition, State, Tenant, WaitingRegistration } from './state.js';
 import { changeTenant, isGoingDown, putTenant, tenantOf, tenants } from './state.js';
 import { isLeaving, stopWorker } from './stopping.js';
 import type { WorkerKey } from './workerHandle.js';
@@ -163,8 +163,8 @@ function conditionFor(draft: Draft, worker: BackgroundWorker, replaced: readonly
   return { condition: 'none' };
 }
 
-function holdersOf(draft: Draft, name: string): readonly Tenant[] {
-  return workersOf(draft.names, name).flatMap((key) => tenantOf(draft, key) ?? []);
+export function holdersOf(state: Pick<State, 'names' | 'slots'>, name: string): readonly Tenant[] {
+  return workersOf(state.names, name).flatMap((key) => tenantOf(state, key) ?? []);
 }
 
 /** Nothing is remembered of it: asked again, it gets whoever has the name by then. */

@@ -12,6 +12,7 @@ import type { Effect } from './effect.js';
 import type { ClientId, Saying } from './event.js';
 import type { LastWords } from './lastWords.js';
 import type { Limits } from './limits.js';
+import type { ListedWorker } from './listedWorker.js';
 import type { PersistentMap } from './persistentMap.js';
 import type { SlotSummary, SlotTree } from './slotTree.js';
 import type { Phase, ShutdownMode, StopReason } from './stopReason.js';
@@ -88,12 +89,6 @@ export interface WaitingRegistration {
   readonly request: number;
   readonly key: string;
   readonly worker: BackgroundWorker;
-}
-
-export interface ListedWorker {
-  readonly worker: BackgroundWorker;
-  /** Null while there was no slot for it. */
-  readonly key: WorkerKey | null;
 }
 
 export interface Slot extends SlotSummary {

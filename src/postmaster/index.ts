@@ -11,6 +11,7 @@ export { findStrays } from './leftovers.js';
 export { type ClientSocket, Listener } from './listener.js';
 export { jsonLines, Log, type LogFields } from './log.js';
 export { findNotifyCommand } from './notifyCommand.js';
+export { readToQuiet } from './output.js';
 export { newEpoch, Postmaster, type PostmasterOptions } from './postmaster.js';
 export type { Processes } from './processes.js';
 export type { Configuration } from './reload.js';

@@ -132,6 +132,12 @@ export class Listener {
     this.#isOpenToNewcomers = false;
   }
 
+  /** Nobody can connect any more, and the socket's name is gone: from now on it may be another one's. */
+  stopListening(): void {
+    this.#server?.close();
+    this.#server = undefined;
+  }
+
   /**
    * Says goodbye to all, and resolves when every client that reads has had what was written for it. One that does not,
    * being stopped or busy, holds up nobody: what its socket took it finds there when it goes on.
@@ -139,7 +145,7 @@ export class Listener {
   async close(reason: GoodbyeReason, detail: GoodbyeDetail): Promise<void> {
     const connections = [...this.#connections.values()];
     for (const connection of connections) connection.sayGoodbye(reason, detail);
-    this.#server?.close();
+    this.stopListening();
     const farewell = startLongTimer(FAREWELL_MS, () => {
       for (const connection of connections) connection.leave();
     });

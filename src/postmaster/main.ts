@@ -7,8 +7,7 @@
  * guardian notices the application's death even while this process is busy or stopped.
  */
 import { Socket } from 'node:net';
-import { BgworkerError } from '../base/index.js';
-import { decodeSettings, encodeFrame, FrameReader, parseEmbeddedMessage, toErrorRecord } from '../protocol/index.js';
+import { decodeSettings, encodeFailure, encodeFrame, FrameReader, parseEmbeddedMessage } from '../protocol/index.js';
 import { jsonLines, Log } from './log.js';
 import { Postmaster } from './postmaster.js';
 import type { Settings } from './settings.js';
@@ -74,8 +73,5 @@ async function start(input: unknown): Promise<void> {
 }
 
 function fail(error: unknown): void {
-  const record = toErrorRecord(error);
-  const { detail, hint } = error instanceof BgworkerError ? error : {};
-  const told = { ...record, ...(detail === undefined ? {} : { detail }), ...(hint === undefined ? {} : { hint }) };
-  host.end(encodeFrame({ type: 'failed', error: told }), () => process.exit(1));
+  host.end(encodeFailure(error), () => process.exit(1));
 }

@@ -35,13 +35,15 @@ export function sendByCommand(command: string, notifySocket: string, text: strin
         env: { NOTIFY_SOCKET: notifySocket },
         stdio: ['ignore', 'ignore', 'pipe'],
       });
+      // First of all: without a process there may not even be a stream (EMFILE).
+      child.once('error', (error) => done(error.message));
+      if (child.pid === undefined) return;
       child.unref();
       if (child.stderr instanceof Socket) child.stderr.unref();
       let complaint = '';
       child.stderr.setEncoding('utf8').on('data', (piece: string) => {
         complaint = `${complaint}${piece}`.slice(0, 1_000);
       });
-      child.once('error', (error) => done(error.message));
       child.once('close', (code, signal) =>
         done(code === 0 ? null : `${command} ended with ${signal ?? code}: ${complaint.trim()}`),
       );

@@ -11,7 +11,7 @@ import { randomBytes } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Writable } from 'node:stream';
-import type { BgworkerError } from '../base/index.js';
+import { BgworkerError } from '../base/index.js';
 import type { ReloadReport } from '../protocol/index.js';
 import { introduce, perUserDirectory, SOCKET_NAME } from '../protocol/index.js';
 import { monotonicClock } from './clock.js';
@@ -55,7 +55,13 @@ export class Postmaster {
   #failure: BgworkerError | null = null;
   #resolveEnded: () => void = () => {};
 
-  static async start(options: PostmasterOptions): Promise<Postmaster> {
+  static start(options: PostmasterOptions): Promise<Postmaster> {
+    return Postmaster.#start(options).catch((error: unknown) => {
+      throw isSystemError(error) ? cannotStart(error) : error;
+    });
+  }
+
+  static async #start(options: PostmasterOptions): Promise<Postmaster> {
     const { settings } = options;
     const epoch = newEpoch();
     const base = perUserDirectory(process.env);
@@ -162,6 +168,8 @@ export class Postmaster {
     // What workers started and what left their process groups ends with us, as it would by the guardian's hand.
     await endStrays(this.epoch);
     this.#guardian.end();
+    // Before the directory is free: closing removes whatever socket has that name.
+    this.#listener.stopListening();
     this.#claim[Symbol.dispose]();
     if (this.#settings.directory === null) rmSync(this.directory, { recursive: true, force: true });
     // Whoever is told can start the next one here: nothing of this one is left.
@@ -169,6 +177,18 @@ export class Postmaster {
     this.#log.say('info', 'postmaster stopped', { epoch: this.epoch });
     this.#resolveEnded();
   }
+}
+
+function isSystemError(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && 'syscall' in error;
+}
+
+function cannotStart(error: NodeJS.ErrnoException): BgworkerError {
+  return new BgworkerError('ERR_CANNOT_START_POSTMASTER', 'the postmaster could not be started', {
+    detail: error.message,
+    hint: 'is there room on the disk of its directory, and may we write there?',
+    cause: error,
+  });
 }
 
 /** Names one life of a postmaster: no two have the same, and a later one sorts behind an earlier one. */

@@ -67,14 +67,16 @@ export class Reload {
   async #read(): Promise<ReloadReport> {
     const { configuration, isGoingDown, relist, now } = this.#options;
     if (configuration === null) return this.#adopt(this.#settings);
-    const read = await configuration.read();
+    const [read] = await Promise.allSettled([configuration.read()]);
+    // Whatever came of it: the end may be what ended it.
     if (isGoingDown()) {
       throw new BgworkerError('ERR_SHUTTING_DOWN', 'the postmaster is shutting down', { hint: 'start the next one' });
     }
-    const { needRestart } = compareSettings(this.#settings, read);
+    if (read.status === 'rejected') throw read.reason;
+    const { needRestart } = compareSettings(this.#settings, read.value);
     // The limits come first: there may be slots for more now.
-    const { changed } = this.#adopt(adoptSettings(this.#settings, read));
-    const workers = relist(read.workers);
+    const { changed } = this.#adopt(adoptSettings(this.#settings, read.value));
+    const workers = relist(read.value.workers);
     this.#lastAt = now();
     return { changed, needRestart, workers };
   }

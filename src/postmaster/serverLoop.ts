@@ -19,8 +19,10 @@ import {
   lastKillAt,
   nextWakeupAt,
   planReload,
+  tellReload,
   tenantOf,
   transition,
+  waitingForSlot,
 } from '../core/index.js';
 import type { ClientMessage, GoodbyeDetail, GoodbyeReason, ReloadReport } from '../protocol/index.js';
 import { decodeRegister, encodeFrame, encodeStatus } from '../protocol/index.js';
@@ -103,7 +105,7 @@ export class ServerLoop {
       relist: (workers) => {
         const plan = planReload(this.#state, workers);
         this.dispatch({ type: 'listReloaded', workers });
-        return plan;
+        return tellReload(this.#state, plan);
       },
       now: clock.now,
     });
@@ -131,6 +133,8 @@ export class ServerLoop {
   begin(): void {
     const { workers, sparesFromStart } = this.#reload.settings;
     this.dispatch({ type: 'postmasterStarted', workers, spares: sparesFromStart });
+    const waiting = waitingForSlot(this.#state);
+    if (waiting.length > 0) this.#log.say('warn', 'there is no slot yet for some of the workers', { workers: waiting });
   }
 
   /** A mode can only be raised. `graceMs` bounds the time of every worker. */

@@ -146,7 +146,7 @@ function limitsOf(given: SettingsInput, present: Limits | null): Limits {
   const base = present ?? { ...defaultLimits(maxWorkerProcesses), spareWorkers: DEFAULT_SPARES };
   const limits: Limits = {
     maxWorkerProcesses,
-    classes: classesOf(given, maxWorkerProcesses, given.maxWorkerProcesses === undefined ? present : null),
+    classes: classesOf(given, maxWorkerProcesses, present),
     maxStartsPerPass: given.maxStartsPerPass ?? base.maxStartsPerPass,
     maxWaitingRegistrations: given.maxWaitingRegistrations ?? base.maxWaitingRegistrations,
     finalWordsKept: given.finalWordsKept ?? base.finalWordsKept,
@@ -179,12 +179,14 @@ function checkPreload(preload: readonly string[]): void {
   }
 }
 
-/** A quarter is kept from parallel workers unless somebody says otherwise. */
+/**
+ * A quarter is kept from parallel workers unless somebody says otherwise; who says how many slots there are says nothing
+ * of the classes.
+ */
 function classesOf(given: SettingsInput, slots: number, present: Limits | null): Limits['classes'] {
-  const classes: Record<string, { max: number; reserved: number }> = {
-    ...defaultLimits(slots).classes,
-    ...present?.classes,
-  };
+  const standard = defaultLimits(slots).classes;
+  const classes: Record<string, { max: number; reserved: number }> = { ...standard, ...present?.classes };
+  if (present !== null && isStandardParallel(present)) Object.assign(classes, standard);
   for (const [name, limit] of Object.entries(given.classes ?? {})) {
     classes[name] = { max: limit.max ?? classes[name]?.max ?? slots, reserved: limit.reserved ?? 0 };
   }
@@ -192,6 +194,11 @@ function classesOf(given: SettingsInput, slots: number, present: Limits | null):
     classes['parallel'] = { reserved: classes['parallel']?.reserved ?? 0, max: given.maxParallelWorkers };
   }
   return classes;
+}
+
+function isStandardParallel({ maxWorkerProcesses, classes }: Limits): boolean {
+  const [own, standard] = [classes['parallel'], defaultLimits(maxWorkerProcesses).classes['parallel']];
+  return own?.max === standard?.max && own?.reserved === standard?.reserved;
 }
 
 function parse(input: unknown): v.InferOutput<typeof settingsSchema> {

@@ -1,6 +1,7 @@
 /**
- * The line in the log when an attempt of a worker ended. It is a warning when it went wrong and nobody else is told;
- * what somebody wanted, or what some client hears of anyway, is for the record only.
+ * The line in the log when an attempt of a worker ended. It is a warning when it went wrong and its registrant is
+ * not told; what somebody wanted, or what the registrant hears of anyway, is for the record only. Who only looks on, as
+ * `bgworker events -f` does, changes nothing of that.
  *
  * Model: LogChildExit in postmaster.c.
  */
@@ -20,7 +21,7 @@ const WANTED: ReadonlySet<StopKind> = new Set([
 export function reportStop(
   log: Log,
   epoch: string,
-  { worker, status, watched }: Extract<Effect, { type: 'reportStop' }>,
+  { worker, status, told }: Extract<Effect, { type: 'reportStop' }>,
 ): void {
   const { reason, slot, generation } = status;
   if (reason === null) return;
@@ -29,7 +30,7 @@ export function reportStop(
   const how = signal === null ? (code === null ? '' : ` with exit code ${code}`) : ` by signal ${signal}`;
   const who = `background worker ${JSON.stringify(worker.name)}${pid === null ? '' : ` (PID ${pid})`}`;
   const again = status.willRestart ? ', will be restarted' : '';
-  log.say(isWanted || watched ? 'info' : 'warn', `${who} stopped${how}: ${kind}${again}`, {
+  log.say(isWanted || told ? 'info' : 'warn', `${who} stopped${how}: ${kind}${again}`, {
     worker: worker.name,
     handle: formatHandle({ epoch, slot, generation }),
     reason: { kind, phase, code, signal, ...('error' in reason ? { error: reason.error } : {}) },

@@ -35,6 +35,7 @@ export class ServiceNotifier {
   readonly #waiting = new Map<Kind, string>();
   #isSending = false;
   #isClosed = false;
+  #isStopping = false;
   #watchdog: LongTimer | undefined;
 
   /**
@@ -60,6 +61,8 @@ export class ServiceNotifier {
 
   /** It listens, or it has reloaded. */
   ready(status: string): void {
+    // A reload that comes to its end in a shutdown takes nothing back.
+    if (this.#isStopping) return;
     const mainPid = this.#mainPid === null ? [] : [`MAINPID=${this.#mainPid}`];
     this.#tell('READY', ['READY=1', statusLine(status), ...mainPid]);
   }
@@ -82,6 +85,7 @@ export class ServiceNotifier {
    * where each worker has an instant at which it is killed; the manager then waits at least that long.
    */
   stopping(status: string, { withinMs }: { readonly withinMs?: number } = {}): void {
+    this.#isStopping = true;
     const extension = withinMs === undefined ? [] : [`EXTEND_TIMEOUT_USEC=${Math.ceil(withinMs * 1_000)}`];
     this.#tell('STOPPING', ['STOPPING=1', statusLine(status), ...extension]);
   }

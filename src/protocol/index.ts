@@ -26,6 +26,7 @@ export {
   WINDOW_BYTES,
 } from './channel.js';
 export { fromErrorRecord, toErrorRecord } from './errors.js';
+export { decodeFailure, encodeFailure } from './failure.js';
 export { encodeFrame, type Frame, FrameError, FrameReader, MAX_ATTACHMENT_BYTES, MAX_FRAME_BYTES } from './frame.js';
 export { introduce, PACKAGE_FOLDER, PACKAGE_PATH, PACKAGE_VERSION } from './introduction.js';
 export { Latch, type LatchEvent, type LatchWaitOptions } from './latch.js';

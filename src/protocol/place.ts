@@ -2,6 +2,7 @@
  * Where a postmaster is that nobody gave a place: what both sides must agree on to find each other without a word.
  * Only names are here; whether somebody lives there is found out by connecting.
  */
+import type { Stats } from 'node:fs';
 import { statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
@@ -22,8 +23,17 @@ export function perUserDirectory(env: { readonly [name: string]: string | undefi
   const user = process.getuid?.();
   const runtimeDirectory = env['XDG_RUNTIME_DIR'];
   if (runtimeDirectory !== undefined && isAbsolute(runtimeDirectory)) {
-    const stats = statSync(runtimeDirectory, { throwIfNoEntry: false });
+    const stats = look(runtimeDirectory);
     if (stats?.isDirectory() === true && stats.uid === user) return join(runtimeDirectory, 'bgworker');
   }
   return join(tmpdir(), `bgworker-${user ?? 'user'}`);
+}
+
+/** Undefined also where we may not look, as after `sudo -u` with the variables of somebody else. */
+function look(path: string): Stats | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false });
+  } catch {
+    return undefined;
+  }
 }

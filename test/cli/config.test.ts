@@ -1,5 +1,7 @@
 /** What a configuration file says, in every form it may have; and what is told about one that is wrong. */
 import assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,6 +15,7 @@ import { readOverrides } from '../../src/cli/config/overrides.js';
 import { readConfig } from '../../src/cli/config/readConfig.js';
 import { findDirectory } from '../../src/client/index.js';
 import type { BackgroundWorker } from '../../src/core/index.js';
+import { changeSettings, readSettings } from '../../src/postmaster/settings.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'bgw-config-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -146,6 +149,11 @@ describe('a configuration file', { concurrency: 2 }, () => {
     writeFileSync(path, text);
     return path;
   };
+  const WAITS = write(
+    'waits.mjs',
+    `console.log('waiting'); await new Promise((done) => setTimeout(done, 60_000)); export default {};`,
+  );
+  const EVALUATE = JSON.stringify(new URL('../../src/cli/config/evaluate.js', import.meta.url).href);
 
   for (const [name, text] of [
     ['plain.mjs', 'export default { maxWorkerProcesses: 7 };'],
@@ -177,6 +185,12 @@ describe('a configuration file', { concurrency: 2 }, () => {
     await assert.rejects(wrong, { code: 'ERR_INVALID_SETTING', detail: 'maxWorkerProcesses is -1' });
   });
 
+  test('makes sense of what the command line says', async () => {
+    const file = write('many.mjs', 'export default { maxWorkerProcesses: 100 };');
+    const { limits } = await evaluateConfig(file, { maxWorkerProcesses: 32 }, { classes: { web: { reserved: 40 } } });
+    assert.equal(limits.classes['web']?.reserved, 40);
+  });
+
   for (const { what, name, text, detail, hint } of [
     {
       what: 'that throws is shown as Node shows it, with its line',
@@ -201,9 +215,9 @@ describe('a configuration file', { concurrency: 2 }, () => {
     },
     {
       what: 'that waits for what never comes says so',
-      name: 'waits.mjs',
+      name: 'unsettled.mjs',
       text: 'export default () => new Promise(() => {});',
-      detail: /waits\.mjs \(exit 13\)$/,
+      detail: /unsettled\.mjs \(exit 13\)$/,
       hint: /never settled/,
     },
     {
@@ -252,6 +266,51 @@ describe('a configuration file', { concurrency: 2 }, () => {
       });
     });
   }
+
+  test('is there when its process is gone, whoever that has left behind with its output', async () => {
+    const file = write(
+      'leaves.mjs',
+      `import { spawn } from 'node:child_process';
+       const child = spawn('sleep', ['60'], { stdio: ['ignore', 'ignore', 'inherit'], detached: true });
+       child.unref();
+       export default { workers: [{ module: './jobs.js', env: { PID: String(child.pid) } }] };`,
+    );
+    const { workers } = await evaluateConfig(file, { maxWorkerProcesses: 1 }, {});
+    process.kill(Number(workers[0]?.env['PID']), 'SIGKILL');
+  });
+
+  test('that waits for something is given up when nobody wants it any more', async () => {
+    const controller = new AbortController();
+    const waiting = evaluateConfig(WAITS, {}, {}, controller.signal);
+    controller.abort();
+    await assert.rejects(waiting, { code: 'ERR_INVALID_CONFIG', detail: /aborted/ });
+  });
+
+  test('that waits for something ends with whoever has asked for it, however that ends', async () => {
+    const asks = `import { evaluateConfig } from ${EVALUATE}; await evaluateConfig(process.argv[1], {}, {});`;
+    const asking = spawn(process.execPath, ['--input-type=module', '-e', asks, WAITS], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    const [printed] = await once(asking.stderr, 'data');
+    asking.kill('SIGKILL');
+    // Its standard output is the asking one's standard error: the end of that is the end of both.
+    await once(asking.stderr.resume(), 'end');
+    assert.match(String(printed), /^waiting/);
+  });
+
+  test('cannot be evaluated, and does no harm, where no descriptor is left', () => {
+    const tries = `
+      import { openSync } from 'node:fs';
+      import { evaluateConfig } from ${EVALUATE};
+      import { sendByCommand } from ${JSON.stringify(new URL('../../src/postmaster/notifyCommand.js', import.meta.url).href)};
+      try { for (;;) openSync('/dev/null'); } catch {}
+      const { code, detail } = await evaluateConfig(process.argv[1], {}, {}).catch((error) => error);
+      console.log(code, detail, await sendByCommand('/bin/true', '/nowhere', 'READY=1'));`;
+    const words = ['-c', 'ulimit -n 256; exec "$@"', 'sh', process.execPath, '--input-type=module', '-e', tries, WAITS];
+    const { status, stdout, stderr } = spawnSync('sh', words, { encoding: 'utf8' });
+    assert.equal(status, 0, stderr);
+    assert.match(stdout, /^ERR_INVALID_CONFIG .*EMFILE.*EMFILE/);
+  });
 
   test('in TypeScript runs where Node runs it, and elsewhere says what to do', async () => {
     const file = write('typed.mts', 'const slots: number = 7;\nexport default { maxWorkerProcesses: slots };\n');
@@ -302,5 +361,19 @@ test('a setting of the command line is JSON, or else text; an unknown one is ref
     ['=4', /^such as maxWorkerProcesses=8/],
   ] as const) {
     assert.throws(() => readOverrides([text]), { code: 'ERR_USAGE', detail: text, hint });
+  }
+});
+
+test('who changes how many slots there are leaves the classes that were set; the share of parallel follows', () => {
+  const set = readSettings({ maxWorkerProcesses: 32, classes: { web: { max: 3, reserved: 2 } } });
+  const { classes } = changeSettings(set, { maxWorkerProcesses: 40 }).limits;
+  assert.deepEqual(classes, { parallel: { max: 30, reserved: 0 }, web: { max: 3, reserved: 2 } });
+  const own = readSettings({ maxWorkerProcesses: 32, maxParallelWorkers: 5 });
+  assert.equal(changeSettings(own, { maxWorkerProcesses: 40 }).limits.classes['parallel']?.max, 5);
+});
+
+test('without a runtime directory that we may look at, a user has one among the temporary ones', () => {
+  for (const XDG_RUNTIME_DIR of [`/${'x'.repeat(300)}`, '/dev/null/x', 'relative']) {
+    assert.match(findDirectory('/', { XDG_RUNTIME_DIR }), /\/bgworker-\d+$/);
   }
 });

@@ -212,7 +212,7 @@ test('R-PM-52: a shutdown answers for everybody who was not started, watched or 
   const trial = new Trial();
   trial.after('early x startTime=postmasterStart', 'early y', 'begin', 'register 1 a');
   const lines = trial.after('shutdown fast');
-  assert.ok(lines.some((line) => line.startsWith('report, since nobody listens: 1:1')));
+  assert.ok(lines.some((line) => line.startsWith('report, since its registrant is not told: 1:1')));
   assert.ok(lines.some((line) => line.startsWith('1 is told: 2:1 s1 stopped')));
 });
 

@@ -38,7 +38,7 @@ export function printEffect(effect: Effect): readonly string[] {
     case 'workerEnded':
       return [`${formatKey(effect)} is over`];
     case 'reportStop':
-      return effect.watched ? [] : [`report, since nobody listens: ${printStatus(effect.status)}`];
+      return effect.told ? [] : [`report, since its registrant is not told: ${printStatus(effect.status)}`];
     case 'exit':
       return ['exit'];
   }

@@ -16,6 +16,7 @@ import {
   completeBackgroundWorker,
   initialState,
   planReload,
+  tellReload,
   tenantOf,
   transition,
 } from '../../src/core/index.js';
@@ -136,10 +137,12 @@ const VERBS: { readonly [verb: string]: Verb } = {
   // What the settings list from now on: `early` lines, and then this.
   relist: (world) => {
     const workers = world.early.splice(0);
-    const plan = planReload(world.state, workers).map(({ name, change, ended }) =>
+    const plan = planReload(world.state, workers);
+    const effects = world.tell({ type: 'listReloaded', workers });
+    const told = tellReload(world.state, plan).map(({ name, change, ended }) =>
       ended === null ? `${name}: ${change}` : `${name}: ${change}, it ended: ${ended}`,
     );
-    return [...plan, ...world.tell({ type: 'listReloaded', workers })];
+    return [...told, ...effects];
   },
   // shutdown <mode> [graceMs, or - ] [the client that waits for it]
   shutdown: (world, [mode, graceMs = '-', client]) =>

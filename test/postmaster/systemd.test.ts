@@ -63,6 +63,18 @@ test('the service manager is told of being ready, of its status, of a reload and
   assert.deepEqual(logged.splice(0), []);
 });
 
+test('a reload that ends in a shutdown does not take the shutdown back', linuxOnly, async () => {
+  const notifier = await open({ NOTIFY_SOCKET: path });
+  notifier.reloading();
+  notifier.stopping('stopping');
+  notifier.ready('nothing was reloaded: the postmaster is shutting down');
+  assert.deepEqual(
+    manager.readAll().map(({ RELOADING, STOPPING, READY }) => RELOADING ?? STOPPING ?? READY),
+    ['1', '1'],
+  );
+  notifier.close();
+});
+
 test('an abstract socket is told too, and by a process that is not the main one who is', linuxOnly, async () => {
   const name = `@bgworker-test-${process.pid}`;
   const abstract = new ServiceManager(name);

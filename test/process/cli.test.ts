@@ -33,6 +33,7 @@ describe('bgworker run', { concurrency: 3, timeout: SUITE_MS }, () => {
       retryAt: null,
       exit: { code: 0, signal: null },
       result: { got: { n: 1 } },
+      problem: null,
     });
   });
 
@@ -57,6 +58,22 @@ describe('bgworker run', { concurrency: 3, timeout: SUITE_MS }, () => {
     assert.deepEqual([reason['code'], reason['signal'], reason['output']], [1, null, '']);
     assert.equal((reason['error'] as Record<string, unknown>)['name'], 'Error');
     assert.equal(said['result'], null);
+  });
+
+  test('--print prints what the function returned, and nothing where it returned nothing', async (t) => {
+    const scene = sceneOf(t);
+    const printed = await bgworker(scene, ['run', MODULE, '--arg', '{"n":1}', '--print']);
+    assert.deepEqual([printed.code, printed.stdout], [0, '{"got":{"n":1}}\n']);
+    const text = await bgworker(scene, ['run', `${MODULE}#says`, '--arg', '"a text"', '--print']);
+    assert.equal(text.stdout, 'a text\n');
+  });
+
+  test('--json says why what was returned cannot be had, for what returned well has no reason', async (t) => {
+    const { code, stdout } = await bgworker(sceneOf(t), ['run', `${MODULE}#unsendable`, '--json']);
+    assert.equal(code, 1);
+    const { reason, result, problem } = lastLine(stdout);
+    assert.deepEqual([reason, result], [null, null]);
+    assert.equal((problem as Record<string, unknown>)['code'], 'ERR_NOT_SERIALIZABLE');
   });
 
   test('--json of a result that JSON cannot say is still one line', async (t) => {

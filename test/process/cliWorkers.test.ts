@@ -47,6 +47,7 @@ describe('a worker at the command line', { concurrency: 3, timeout: SUITE_MS }, 
       retryAt: null,
       exit: { code: 0, signal: null },
       result: { name: 'teller', arg: { days: 30 }, cwd: '/tmp', colour: 'red' },
+      problem: null,
       timedOut: false,
     });
   });
@@ -160,6 +161,19 @@ describe('a worker at the command line', { concurrency: 3, timeout: SUITE_MS }, 
     const killed = await project.run('terminate', handle.id, '--timeout', '0');
     assert.equal(killed.stdout, `"stubborn" (${handle.id}) was terminated, and killed since it did not stop\n`);
     assert(isGone(handle.pid ?? 0));
+  });
+
+  test('restart of several tells of each: that one cannot be is no end of the others', async () => {
+    const idle = await register('idle', undefined, { name: 'lives\u001b[31m' });
+    const gone = await register('idle', undefined, { name: 'gone' });
+    await gone.terminate();
+    await gone.waitForShutdown();
+    const { code, stdout, stderr } = await project.run('restart', idle.id, gone.id);
+    assert.equal(code, 69);
+    assert.match(stdout, /lives.* has started again, process/);
+    assert.match(stderr, /^bgworker: background worker "gone" has ended for good/);
+    const taken = await project.run('launch', `${MODULE}#idle`, '--class', `${'x'.repeat(300)}\u001b[31m`);
+    assert.ok(!taken.stderr.includes('\u001b'), taken.stderr);
   });
 
   test('restart ends the process and waits for the next one, whatever the policy, and starts one that rests', async () => {

@@ -1,7 +1,7 @@
 /** A postmaster that stays: `bgworker start`, `stop`, `reload`, `status`, and the signals of a service manager. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { connect } from '../../src/index.js';
@@ -160,6 +160,24 @@ describe('a daemon', { concurrency: 2, timeout: SUITE_MS }, () => {
     const named = await project.run('start', './server.js');
     assert.equal(named.code, 64);
     assert.match(named.stderr, /bgworker launch \.\/server\.js/);
+  });
+
+  test('has a disk that is full: what cannot be written is lost, and it serves', async (t) => {
+    const project = new Project(sceneOf(t));
+    project.write('bgworker.config.mjs', `console.error('is lost'); export default { workers: [] };`);
+    mkdirSync(project.home, { mode: 0o700 });
+    symlinkSync('/dev/full', join(project.home, 'bgworker.log'));
+    const { pid } = await project.start();
+    assert.equal((await project.run('reload')).code, 0);
+    assert.equal((await project.json('status'))['pid'], pid);
+  });
+
+  test('whose log cannot be written says so', async (t) => {
+    const project = new Project(sceneOf(t), {});
+    mkdirSync(join(project.home, 'bgworker.log'), { recursive: true, mode: 0o700 });
+    const { code, stderr } = await project.run('start');
+    assert.equal(code, 70);
+    assert.match(stderr, /the log of the postmaster cannot be written .*\n.*EISDIR/);
   });
 
   test('of one project does not meet that of another, and BGWORKER_DIR leads to the one that is named', async (t) => {

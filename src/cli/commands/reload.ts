@@ -33,6 +33,7 @@ const IN_WORDS: { readonly [change in Change['change']]: string | null } = {
   replaced: 'replaced, since its definition changed',
   stopped: 'stopped, since it is no longer listed',
   leftEnded: 'left as it is: it has ended',
+  waitsForSlot: 'starts when there is a slot for it',
   unchanged: null,
 };
 
@@ -40,7 +41,8 @@ function linesOf({ changed, needRestart, workers }: ReloadReport): readonly stri
   const settings = changed.map((change) => `${change.name}: ${inWords(change)}`);
   const later = needRestart.map((change) => `${change.name}: ${inWords(change)}, only after bgworker stop and start`);
   const told = workers.flatMap(({ name, change, ended }) => {
-    const words = IN_WORDS[change];
+    // A newer postmaster may have more words: they are shown as they came.
+    const words = Object.hasOwn(IN_WORDS, change) ? IN_WORDS[change] : change;
     return words === null ? [] : [`worker ${clean(name)}: ${words}${ended === null ? '' : ` (${ended})`}`];
   });
   const lines = [...settings, ...later, ...told];

@@ -6,7 +6,7 @@ import { Command } from 'commander';
 import type { BackgroundWorkerHandle, Client, HandleStatus, Started, Stopped } from '../../client/index.js';
 import { explainStop, hasReached } from '../../client/index.js';
 import type { AttachOptions } from '../attached.js';
-import { directoryOption, jsonLinesOption, tellPostmasterDied, withClient } from '../attached.js';
+import { directoryOption, highestOf, jsonLinesOption, tellPostmasterDied, withClient } from '../attached.js';
 import { hadStarted } from '../ending.js';
 import { EXIT_NOT_STARTED } from '../exitCodes.js';
 import { describeFailure } from '../failure/describeFailure.js';
@@ -31,8 +31,7 @@ interface RestartOptions extends AttachOptions {
 
 async function restartAll(client: Client, words: readonly string[], { wait, json }: RestartOptions): Promise<number> {
   const handles = await workersNamed(client, words);
-  const codes = await Promise.all(handles.map((handle) => restart(handle, wait, json === true)));
-  return Math.max(...codes);
+  return highestOf(handles.map((handle) => restart(handle, wait, json === true)));
 }
 
 type Answer = Started | Stopped | { readonly status: HandleStatus };

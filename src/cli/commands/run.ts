@@ -15,12 +15,13 @@ import { EXIT_UNAVAILABLE } from '../exitCodes.js';
 import { describeFailure } from '../failure/describeFailure.js';
 import type { Job, JobOptions } from '../job.js';
 import { addJobWords, readJob, registerJob } from '../job.js';
-import { report } from '../report.js';
+import { inJson, report } from '../report.js';
 import { output } from '../standardOutput.js';
 
 export function runCommand(): Command {
   return addJobWords(new Command('run').description('run a worker here, and exit as it does'))
     .option('--json', 'print one JSON object as the last line of standard output')
+    .option('--print', 'print what the function returned: a text as it is, anything else as JSON')
     .action(async (module: string, args: string[], options: RunOptions) => {
       process.exitCode = await run(readJob(module, args, options), options);
     });
@@ -28,6 +29,7 @@ export function runCommand(): Command {
 
 interface RunOptions extends JobOptions {
   readonly json?: boolean;
+  readonly print?: boolean;
 }
 
 type End = Stopped | PostmasterDied;
@@ -46,7 +48,8 @@ async function run(job: Job, options: RunOptions): Promise<number> {
     const { value, problem } = await resultOf(handle, end);
     const reason = end.status === 'stopped' ? end.reason : null;
     const answer = { ...end, status: startup.status };
-    if (options.json === true) stdout.line(JSON.stringify(report({ handle, answer, result: value })));
+    if (options.json === true) stdout.line(JSON.stringify(report({ handle, answer, result: value, problem })));
+    else if (options.print === true && value !== null && value !== undefined) stdout.line(inWords(value));
     tell(job, end);
     if (reason === null) return EXIT_UNAVAILABLE;
     if (problem === undefined) return exitCodeOfEnd(reason, job.functionName === null);
@@ -72,6 +75,11 @@ async function startPostmaster(job: Job, stdout: EndOfLine): Promise<Postmaster>
     log: new Log(jsonLines(process.stderr), 'error'),
     sinks: { stdout: stdout.sink, stderr: process.stderr },
   });
+}
+
+/** A text as it is, so that a shell takes it as it is. */
+function inWords(value: unknown): string {
+  return typeof value === 'string' ? value : JSON.stringify(inJson(value));
 }
 
 /** It returned, but what it returned may be something that cannot be had. */

@@ -39,7 +39,7 @@ function linesOf(facts: PostmasterStatus, { idle, booting, wanted }: Spares): re
   const rows: readonly (readonly [string, string | null])[] = [
     [
       'state',
-      `${STATES[facts.state]}, since ${startedAt.toISOString()} (${inWords(Date.now() - startedAt.getTime())})`,
+      `${STATES[facts.state] ?? facts.state}, since ${startedAt.toISOString()} (${inWords(Date.now() - startedAt.getTime())})`,
     ],
     ['process', `${facts.pid}, Node ${facts.node}, bgworker ${facts.version}`],
     ['package', facts.path],

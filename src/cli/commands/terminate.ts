@@ -7,7 +7,7 @@ import type { BackgroundWorkerHandle, Client } from '../../client/index.js';
 import { explainStop } from '../../client/index.js';
 import { MAX_INTERVAL_MS } from '../../core/index.js';
 import type { AttachOptions } from '../attached.js';
-import { directoryOption, jsonLinesOption, tellPostmasterDied, withClient } from '../attached.js';
+import { directoryOption, highestOf, jsonLinesOption, tellPostmasterDied, withClient } from '../attached.js';
 import { report } from '../report.js';
 import { readMilliseconds } from '../words.js';
 import { titleOf, workersNamed } from '../workerNamed.js';
@@ -39,8 +39,7 @@ async function terminate(
 ): Promise<number> {
   const handles = await workersNamed(client, words);
   await Promise.all(handles.map((handle) => handle.terminate(timeoutMs === undefined ? {} : { timeoutMs })));
-  const codes = await Promise.all(handles.map((handle) => told(handle, wait, json === true)));
-  return Math.max(...codes);
+  return highestOf(handles.map((handle) => told(handle, wait, json === true)));
 }
 
 /** Each is told of when it is gone, not when all are. */

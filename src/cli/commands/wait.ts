@@ -63,8 +63,8 @@ async function wait(
   const answer = await answerWithin(timeoutMs, (signal) => waitUntil(handle, until, signal));
   if (json === true) {
     const hasReturned = answer?.status === 'stopped' && answer.reason.kind === 'returned';
-    const result = hasReturned ? await resultOf(handle) : undefined;
-    const told = report({ handle, answer: answer ?? { status: handle.status }, result });
+    const { result, problem } = hasReturned ? await resultOf(handle) : {};
+    const told = report({ handle, answer: answer ?? { status: handle.status }, result, problem });
     process.stdout.write(`${JSON.stringify({ ...told, timedOut: answer === null })}\n`);
   }
   if (answer === null) {
@@ -99,13 +99,15 @@ async function answerWithin(
 }
 
 /** What it returned may be something that cannot be had; it has ended well all the same. */
-async function resultOf(handle: BackgroundWorkerHandle): Promise<unknown> {
+async function resultOf(
+  handle: BackgroundWorkerHandle,
+): Promise<{ readonly result?: unknown; readonly problem?: BgworkerError }> {
   try {
-    return await handle.result();
+    return { result: await handle.result() };
   } catch (error) {
     if (!(error instanceof BgworkerError)) throw error;
     process.stderr.write(`bgworker: ${error.describe()}\n`);
-    return undefined;
+    return { problem: error };
   }
 }
 

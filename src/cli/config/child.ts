@@ -1,16 +1,24 @@
 /**
  * A configuration is code, so a process of its own evaluates it: what it imports, leaves open or breaks is gone with
  * that process. It is given the file's path, and tells on descriptor 3 the settings as plain data, or what is wrong with
- * them. It may be newer than the daemon that started it, or older, and says so if they do not fit. What the file throws is not caught: Node prints it with the place, and that is what the user is shown.
+ * them. It may be newer than the daemon that started it, or older, and says so if they do not fit. What the file throws
+ * is not caught: Node prints it with the place, and that is what the user is shown.
+ *
+ * Descriptor 4 is its life line: whoever wanted the answer may be killed, and a file that waits would wait for ever.
  */
 import { writeSync } from 'node:fs';
+import { Socket } from 'node:net';
 import { BgworkerError } from '../../base/index.js';
 import type { Introduction } from '../../protocol/index.js';
-import { encodeFrame, encodeSettings, introduce, toErrorRecord, whyNotStarted } from '../../protocol/index.js';
+import { encodeFailure, encodeSettings, introduce, whyNotStarted } from '../../protocol/index.js';
 import { loadConfig } from './loadConfig.js';
 import { readConfig } from './readConfig.js';
 
 const ANSWER_DESCRIPTOR = 3;
+const LIFE_LINE_DESCRIPTOR = 4;
+
+const gone = (): void => process.exit(1);
+new Socket({ fd: LIFE_LINE_DESCRIPTOR, readable: true }).on('error', gone).on('end', gone).resume().unref();
 
 /** What Node gives where a module waits for what never comes. */
 const NEVER_SETTLED = 13;
@@ -30,13 +38,7 @@ async function tell(path: string): Promise<void> {
     write(encodeSettings({ ...(await readConfig(await loadConfig(path), path)) }));
   } catch (error) {
     if (!(error instanceof BgworkerError)) throw error;
-    const { detail, hint } = error;
-    const told = {
-      ...toErrorRecord(error),
-      ...(detail !== undefined && { detail }),
-      ...(hint !== undefined && { hint }),
-    };
-    write(encodeFrame({ type: 'failed', error: told }));
+    write(encodeFailure(error));
   }
 }
 

@@ -9,14 +9,15 @@ import type { Readable } from 'node:stream';
 import { BgworkerError } from '../../base/index.js';
 import { cleanExecArgv } from '../../client/index.js';
 import type { Settings } from '../../postmaster/index.js';
-import { readSettings } from '../../postmaster/index.js';
-import type { GoodbyeDetail } from '../../protocol/index.js';
+import { readSettings, readToQuiet } from '../../postmaster/index.js';
 import {
+  decodeFailure,
   decodeSettings,
   FrameReader,
   introduce,
   PACKAGE_PATH,
   parseEmbeddedMessage,
+  startLongTimer,
   whyNothingStarts,
 } from '../../protocol/index.js';
 import { withoutForeignFrames } from '../failure/stack.js';
@@ -25,16 +26,21 @@ export type Overrides = { readonly [setting: string]: unknown };
 
 /**
  * Throws `ERR_INVALID_CONFIG`, which names the file, the place in it and what to change, and `ERR_INVALID_SETTING` for what
- * the command line said.
+ * the command line said. An abort of the signal ends the process, and is such an error too.
  */
-export async function evaluateConfig(file: string, defaults: Overrides, overrides: Overrides): Promise<Settings> {
-  // What is wrong with these is not the file's fault.
-  readSettings({ ...defaults, ...overrides });
-  const said = await evaluate(file, String(overrides['directory'] ?? ''));
+export async function evaluateConfig(
+  file: string,
+  defaults: Overrides,
+  overrides: Overrides,
+  signal?: AbortSignal,
+): Promise<Settings> {
+  const said = await evaluate(file, String(overrides['directory'] ?? ''), signal);
   try {
     return readSettings({ ...defaults, ...(said as Overrides), ...overrides });
   } catch (error) {
     if (!(error instanceof BgworkerError) || error.code !== 'ERR_INVALID_SETTING') throw error;
+    // What is wrong by itself on the command line is not the file's fault.
+    readSettings({ ...defaults, ...overrides });
     throw new BgworkerError('ERR_INVALID_CONFIG', 'the configuration is not valid', {
       detail: `${file}: ${error.detail ?? error.message}`,
       hint: error.hint ?? error.message,
@@ -52,43 +58,50 @@ const MAX_EVALUATION_MS = 60_000;
 /** As much of what it printed as a message may carry. */
 const MAX_PRINTED = 4_000;
 
-async function evaluate(file: string, directory: string): Promise<unknown> {
+async function evaluate(file: string, directory: string, signal: AbortSignal | undefined): Promise<unknown> {
   const args = [CHILD, file, JSON.stringify(introduce()), directory];
   const child = spawn(process.execPath, [...cleanExecArgv(process.execArgv), ...args], {
-    // What it prints is for people, and no answer to the command that needed it.
-    stdio: ['ignore', 2, 'pipe', 'pipe'],
-    timeout: MAX_EVALUATION_MS,
-    killSignal: 'SIGKILL',
+    // What it prints is for people, and no answer to the command that needed it. The last is its life line.
+    stdio: ['ignore', 2, 'pipe', 'pipe', 'pipe'],
+    ...(signal !== undefined && { signal }),
   });
+  const ended = new Promise<string>((resolve) => {
+    child.once('exit', (code, killedBy) => resolve(killedBy ?? `exit ${code}`));
+    // It may come more than once: a signal that is aborted is one too.
+    child.on('error', (error) => resolve(error.message));
+  });
+  // Without a process there may not even be streams (EMFILE).
+  if (child.pid === undefined) throw noProcess(file, await ended);
+  // Not by spawn's own timeout, whose timer stays where there is no process.
+  const limit = startLongTimer(MAX_EVALUATION_MS, () => child.kill('SIGKILL'));
   const [, , stderr, answer] = child.stdio;
-  const [printed, answered, end] = await Promise.all([
-    textOf(stderr as Readable),
-    bytesOf(answer as Readable),
-    new Promise<string>((resolve) => {
-      child.once('error', (error) => resolve(error.message));
-      child.once('close', (code, signal) => resolve(signal ?? `exit ${code}`));
-    }),
+  const [printed, answered] = await Promise.all([
+    bytesUntil(ended, stderr as Readable),
+    bytesUntil(ended, answer as Readable),
   ]);
+  limit.stop();
   const reader = new FrameReader();
   reader.push(answered);
   const frame = reader.next();
   if (frame === undefined) {
     // A daemon may have been started from a package that is no longer there.
-    if (!existsSync(CHILD)) throw errorOf(whyNothingStarts(introduce(), CHILD, directory));
-    throw noAnswer(file, printed, end);
+    if (!existsSync(CHILD)) {
+      const why = whyNothingStarts(introduce(), CHILD, directory);
+      throw new BgworkerError(why.code, why.message, why);
+    }
+    throw noAnswer(file, printed.toString(), await ended);
   }
   process.stderr.write(printed);
   const { message, attachments } = parseEmbeddedMessage(frame);
   if (message.type === 'settings') return decodeSettings(message.settings, attachments);
-  if (message.type !== 'failed') throw noAnswer(file, message.type, end);
-  const { code, ...told } = message.error;
-  throw errorOf({ ...told, code: String(code ?? 'ERR_INVALID_CONFIG') });
+  if (message.type !== 'failed') throw noAnswer(file, message.type, await ended);
+  throw decodeFailure(message, 'ERR_INVALID_CONFIG');
 }
 
-function errorOf({ code, message, detail, hint }: GoodbyeDetail): BgworkerError {
-  return new BgworkerError(code, message, {
-    ...(detail !== undefined && { detail }),
-    ...(hint !== undefined && { hint }),
+function noProcess(file: string, why: string): BgworkerError {
+  return new BgworkerError('ERR_INVALID_CONFIG', 'the configuration could not be evaluated', {
+    detail: `${file} (${why})`,
+    hint: 'are there processes and descriptors left?',
   });
 }
 
@@ -110,12 +123,12 @@ function adviseOnEnd(end: string, shown: string): string {
     : 'what it threw, or printed before it ended, is above';
 }
 
-async function bytesOf(stream: Readable): Promise<Buffer> {
+/** What it wrote until its end. Not until that of the stream: whom it has started may hold that open for days. */
+async function bytesUntil(ended: Promise<unknown>, stream: Readable): Promise<Buffer> {
   const chunks: Buffer[] = [];
-  for await (const chunk of stream) chunks.push(chunk as Buffer);
+  stream.on('error', () => {}).on('data', (chunk: Buffer) => chunks.push(chunk));
+  await ended;
+  await readToQuiet(stream);
+  stream.destroy();
   return Buffer.concat(chunks);
-}
-
-async function textOf(stream: Readable): Promise<string> {
-  return (await bytesOf(stream)).toString('utf8');
 }

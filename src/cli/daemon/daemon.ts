@@ -42,8 +42,11 @@ export async function startDaemon({ directory, configFile, overrides, log: place
   const sinks = place === null ? process : { stdout: place.file.sink, stderr: place.file.sink };
   const own = { ...overrides, directory };
   const defaults = daemonDefaults();
+  const stopping = new AbortController();
   const read = async (): Promise<Settings> =>
-    configFile === null ? readSettings({ ...defaults, ...own }) : evaluateConfig(configFile, defaults, own);
+    configFile === null
+      ? readSettings({ ...defaults, ...own })
+      : evaluateConfig(configFile, defaults, own, stopping.signal);
   const settings = await read();
   const log = new Log(jsonLines(sinks.stderr), settings.logLevel);
   const notifier = await ServiceNotifier.open(process.env, log);
@@ -54,7 +57,11 @@ export async function startDaemon({ directory, configFile, overrides, log: place
     sinks,
     ...(configuration !== null && { configuration }),
     ...(place !== null && { logFile: place.path }),
-    onStopping: (withinMs) => notifier?.stopping('stopping', { withinMs: withinMs + END_MS }),
+    onStopping: (withinMs) => {
+      // A configuration that is just being read is of no use any more, and its process would outlive us.
+      stopping.abort();
+      notifier?.stopping('stopping', { withinMs: withinMs + END_MS });
+    },
   });
   const stopListening = listenToSignals(postmaster, () => void reloadOnSignal(postmaster, log, notifier));
   notifier?.ready(`accepting workers in ${directory}`);

@@ -13,7 +13,7 @@ import { BgworkerError } from '../../base/index.js';
 import { cleanNodeOptions, POSTMASTER_FLAGS } from '../../client/index.js';
 import { prepareDirectory } from '../../postmaster/index.js';
 import type { EmbeddedMessage } from '../../protocol/index.js';
-import { encodeFrame, FrameReader, PACKAGE_PATH, parseEmbeddedMessage } from '../../protocol/index.js';
+import { decodeFailure, encodeFrame, FrameReader, PACKAGE_PATH, parseEmbeddedMessage } from '../../protocol/index.js';
 import type { DaemonOptions } from './daemon.js';
 import { LOG_FILE_NAME } from './logFile.js';
 import type { DaemonJob } from './main.js';
@@ -32,18 +32,24 @@ export interface LaunchedDaemon {
 export async function launchDaemon(options: Omit<DaemonOptions, 'log'>): Promise<LaunchedDaemon> {
   prepareDirectory(options.directory);
   const logFile = join(options.directory, LOG_FILE_NAME);
-  const log = openSync(logFile, 'a', 0o600);
+  const log = openLog(logFile);
   const child = spawn(process.execPath, [...POSTMASTER_FLAGS, MAIN], {
     detached: true,
     stdio: ['ignore', log, log, 'pipe'],
     env: daemonEnvironment(),
   });
   const job: DaemonJob = { ...options, logFile };
-  const line = child.stdio[3] as Socket;
   const exited = new Promise<string>((resolve) => {
     child.once('error', (error) => resolve(error.message));
     child.once('exit', (code, signal) => resolve(signal ?? `code ${code}`));
   });
+  if (child.pid === undefined) {
+    throw new BgworkerError('ERR_CANNOT_START_POSTMASTER', 'the postmaster could not be started', {
+      detail: await exited,
+      hint: 'are there processes and descriptors left?',
+    });
+  }
+  const line = child.stdio[3] as Socket;
   line.on('error', () => {});
   line.write(encodeFrame({ type: 'settings', settings: job }));
   const answer = await answerOn(line);
@@ -53,16 +59,24 @@ export async function launchDaemon(options: Omit<DaemonOptions, 'log'>): Promise
     return { pid, epoch, directory, logFile };
   }
   if (answer?.type === 'failed') {
-    const { code, message, detail, hint } = answer.error;
-    throw new BgworkerError(String(code ?? 'ERR_CANNOT_START_POSTMASTER'), message, {
-      ...(detail !== undefined && { detail }),
-      ...(hint !== undefined && { hint }),
-    });
+    throw decodeFailure(answer, 'ERR_CANNOT_START_POSTMASTER');
   }
   throw new BgworkerError('ERR_CANNOT_START_POSTMASTER', 'the postmaster ended before it listened', {
     detail: await exited,
     hint: `what it said is in ${logFile}`,
   });
+}
+
+function openLog(file: string): number {
+  try {
+    return openSync(file, 'a', 0o600);
+  } catch (error) {
+    throw new BgworkerError('ERR_CANNOT_START_POSTMASTER', 'the log of the postmaster cannot be written', {
+      detail: (error as Error).message,
+      hint: 'what is in its place, and is there room on the disk?',
+      cause: error,
+    });
+  }
 }
 
 /** Undefined when the line ended without one. */

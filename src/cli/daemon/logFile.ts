@@ -8,7 +8,7 @@
  * A disk that is full must not end the postmaster: what cannot be written is lost, and counted, and the next line that
  * can be written says how much it was.
  */
-import { copyFileSync, fstatSync, ftruncateSync, writeSync } from 'node:fs';
+import { copyFileSync, fstatSync, ftruncateSync, openSync, statSync, writeSync } from 'node:fs';
 import { Writable } from 'node:stream';
 
 export const LOG_FILE_NAME = 'bgworker.log';
@@ -20,7 +20,7 @@ export class LogFile {
   /** Takes the bytes at once, so it never holds up a worker. */
   readonly sink: Writable;
   readonly #path: string;
-  readonly #descriptor: number;
+  #descriptor: number;
   readonly #maxBytes: number;
   #lostBytes = 0;
 
@@ -53,9 +53,21 @@ export class LogFile {
   }
 
   #makeRoom(bytes: number): void {
-    const { size } = fstatSync(this.#descriptor);
+    const { size, ino, dev } = fstatSync(this.#descriptor);
     if (size === 0 || size + bytes <= this.#maxBytes) return;
-    copyFileSync(this.#path, `${this.#path}.1`);
+    const there = statSync(this.#path, { throwIfNoEntry: false });
+    if (there?.ino !== ino || there.dev !== dev) {
+      // Somebody has put it away, and it is his now.
+      this.#descriptor = openSync(this.#path, 'a', 0o600);
+      return;
+    }
+    try {
+      copyFileSync(this.#path, `${this.#path}.1`);
+    } catch {
+      // The disk is full. Of two that cannot both be there, what is being said now matters more; and to try again at
+      // every line would take all our time.
+      this.#lostBytes += size;
+    }
     ftruncateSync(this.#descriptor);
   }
 

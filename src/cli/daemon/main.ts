@@ -3,8 +3,7 @@
  * descriptor 3, reads there what it is to be, answers that it listens or why not, and is on its own from then on.
  */
 import { Socket } from 'node:net';
-import { BgworkerError } from '../../base/index.js';
-import { encodeFrame, FrameReader, parseEmbeddedMessage, toErrorRecord } from '../../protocol/index.js';
+import { encodeFailure, encodeFrame, FrameReader, parseEmbeddedMessage } from '../../protocol/index.js';
 import type { DaemonOptions } from './daemon.js';
 import { startDaemon } from './daemon.js';
 import { LogFile } from './logFile.js';
@@ -18,6 +17,9 @@ const COMMAND_DESCRIPTOR = 3;
 const LOG_DESCRIPTOR = 1;
 
 process.title = 'bgworker: postmaster';
+// A disk that is full must not end us: what a configuration printed, and cannot be passed on, is lost.
+process.stdout.on('error', () => {});
+process.stderr.on('error', () => {});
 const command = new Socket({ fd: COMMAND_DESCRIPTOR, readable: true, writable: true });
 // It may be gone before it is answered; the daemon is wanted all the same.
 command.on('error', () => {});
@@ -39,12 +41,6 @@ async function start({ logFile, ...options }: DaemonJob): Promise<void> {
     command.end(encodeFrame({ type: 'listening', directory, epoch, pid: process.pid }));
     process.exit(await ended);
   } catch (error) {
-    const { detail, hint } = error instanceof BgworkerError ? error : {};
-    const told = {
-      ...toErrorRecord(error),
-      ...(detail !== undefined && { detail }),
-      ...(hint !== undefined && { hint }),
-    };
-    command.end(encodeFrame({ type: 'failed', error: told }), () => process.exit(1));
+    command.end(encodeFailure(error), () => process.exit(1));
   }
 }

@@ -5,6 +5,7 @@
  */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
+import { BgworkerError } from '../../base/index.js';
 import { LOG_FILE_NAME } from '../daemon/logFile.js';
 
 /** The first bytes of a log tell it from another one: they hold the time, the process and the epoch. */
@@ -92,8 +93,13 @@ function readFrom(path: string, position: number): Read | undefined {
   try {
     descriptor = openSync(path, 'r');
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    throw new BgworkerError('ERR_NO_LOG', 'the log cannot be read', {
+      detail: message,
+      hint: 'its directory belongs to one user: read it as that user',
+      cause: error,
+    });
   }
   try {
     const { size } = fstatSync(descriptor);
