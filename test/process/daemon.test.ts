@@ -63,12 +63,12 @@ describe('a daemon', { concurrency: 2, timeout: SUITE_MS }, () => {
       ...more,
     });
     const workers = [worker('kept'), worker('gone'), worker('changed')];
-    const project = new Project(sceneOf(t), { maxWorkerProcesses: 8, workers });
+    const project = new Project(sceneOf(t), { maxWorkerProcesses: 8, spareWorkers: 0, workers });
     const { pid } = await project.start();
     await until(() => linesOf(notes).length === 3, 'all three are up', PATIENCE_MS);
 
     const relisted = [worker('kept'), worker('changed', { maxRunMs: 600_000 }), worker('new')];
-    const config = { maxWorkerProcesses: 9, postmasterDeathGraceMs: 500, workers: relisted };
+    const config = { maxWorkerProcesses: 9, spareWorkers: 0, postmasterDeathGraceMs: 500, workers: relisted };
     project.write('bgworker.config.json', JSON.stringify(config));
     const report = await project.json('reload');
     assert.deepEqual(report, {
@@ -182,7 +182,8 @@ describe('a daemon', { concurrency: 2, timeout: SUITE_MS }, () => {
 
   test('of one project does not meet that of another, and BGWORKER_DIR leads to the one that is named', async (t) => {
     const scene = sceneOf(t);
-    const [one, other] = [new Project(scene, { maxWorkerProcesses: 3 }), new Project(scene, { maxWorkerProcesses: 4 })];
+    const [one, other] = [3, 4].map((slots) => new Project(scene, { maxWorkerProcesses: slots, spareWorkers: 0 }));
+    assert(one !== undefined && other !== undefined);
     const [first, second] = await Promise.all([one.start(), other.start()]);
     assert.notEqual(first.directory, second.directory);
     assert.deepEqual((await one.json('status'))['slots'], { used: 0, max: 3 });
