@@ -2,7 +2,7 @@
  * The truth table as data: each thing that can go wrong with a worker, and what must be said of it. Whoever adds a
  * fault adds a row; truth.ts makes it happen and compares.
  */
-import { writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Phase, RegisterOptions, StopKind, WorkerStopReason } from '../../src/index.js';
 import { fixtureUrl } from './support/fixtures.js';
@@ -118,7 +118,9 @@ export const rows: readonly Row[] = [
   {
     fault: 'syntax error in the module',
     worker: (scratch) => {
-      writeFileSync(join(scratch, 'syntax.mjs'), 'export const fine = 1;\n\nexport default function ( {\n');
+      const path = join(scratch, 'syntax.mjs');
+      // Written anew it would be empty for a moment, in which another worker may look for the error in it.
+      if (!existsSync(path)) writeFileSync(path, 'export const fine = 1;\n\nexport default function ( {\n');
       return { module: `file://${scratch}/syntax.mjs` };
     },
     expected: atImport('moduleThrew', { code: 1, check: errorIs('SyntaxError', 'syntax.mjs:') }),
