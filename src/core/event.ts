@@ -131,4 +131,3 @@ export type SpareEvent =
   | { readonly type: 'sparesStale' };
 
 export type Event = { readonly at: number } & (ClientEvent | WorkerEvent | SpareEvent | PostmasterEvent);
-export type EventType = Event['type'];

@@ -19,5 +19,5 @@ export { ServerLoop } from './serverLoop.js';
 export { readSettings, type Settings, type SettingsInput, settingValues } from './settings.js';
 export { SETTING_NAMES, SETTINGS, type SettingName } from './settingsTable.js';
 export { listenToSignals } from './signals.js';
-export { defaultSlots, SLOT_MEMORY_BYTES } from './slotDefaults.js';
+export { affordableSlots, defaultSlots, SLOT_MEMORY_BYTES } from './slotDefaults.js';
 export { ServiceNotifier } from './systemd.js';

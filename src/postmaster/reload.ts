@@ -54,7 +54,10 @@ export class Reload {
 
   /** What a client names. Throws `ERR_INVALID_SETTING`. */
   change(given: unknown): ReloadReport {
-    return this.#adopt(changeSettings(this.#settings, given));
+    const settings = changeSettings(this.#settings, given);
+    const { changed } = compareSettings(this.#settings, settings);
+    this.#adopt(settings);
+    return { changed, needRestart: [], workers: [] };
   }
 
   /** Reads the configuration again; without one, nothing changes. Throws what is wrong with it, and `ERR_SHUTTING_DOWN`. */
@@ -66,25 +69,26 @@ export class Reload {
 
   async #read(): Promise<ReloadReport> {
     const { configuration, isGoingDown, relist, now } = this.#options;
-    if (configuration === null) return this.#adopt(this.#settings);
+    if (configuration === null) {
+      this.#adopt(this.#settings);
+      return { changed: [], needRestart: [], workers: [] };
+    }
     const [read] = await Promise.allSettled([configuration.read()]);
     // Whatever came of it: the end may be what ended it.
     if (isGoingDown()) {
       throw new BgworkerError('ERR_SHUTTING_DOWN', 'the postmaster is shutting down', { hint: 'start the next one' });
     }
     if (read.status === 'rejected') throw read.reason;
-    const { needRestart } = compareSettings(this.#settings, read.value);
+    const { changed, needRestart } = compareSettings(this.#settings, read.value);
     // The limits come first: there may be slots for more now.
-    const { changed } = this.#adopt(adoptSettings(this.#settings, read.value));
+    this.#adopt(adoptSettings(this.#settings, read.value));
     const workers = relist(read.value.workers);
     this.#lastAt = now();
     return { changed, needRestart, workers };
   }
 
-  #adopt(settings: Settings): ReloadReport {
-    const { changed } = compareSettings(this.#settings, settings);
+  #adopt(settings: Settings): void {
     this.#settings = settings;
     this.#options.adopt(settings);
-    return { changed, needRestart: [], workers: [] };
   }
 }

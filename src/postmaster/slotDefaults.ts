@@ -22,17 +22,20 @@ const DAEMON_SLOTS = 32;
 
 export function slotsFor(kind: 'embedded' | 'daemon', { cpus, memoryBytes }: Resources): number {
   const wanted = kind === 'daemon' ? DAEMON_SLOTS : Math.max(4, Math.floor(2 * cpus));
-  const affordable = memoryBytes === null ? wanted : Math.floor(memoryBytes / SLOT_MEMORY_BYTES);
-  return Math.max(1, Math.min(wanted, affordable));
+  return memoryBytes === null ? wanted : Math.min(wanted, affordableSlots(memoryBytes));
+}
+
+/** For how many so much memory is enough; one there is always. */
+export function affordableSlots(memoryBytes: number): number {
+  return Math.max(1, Math.floor(memoryBytes / SLOT_MEMORY_BYTES));
 }
 
 export function defaultSlots(kind: 'embedded' | 'daemon'): number {
   return slotsFor(kind, availableResources());
 }
 
-/** `root`: as in cgroup.ts. */
-export function availableResources(root = '/'): Resources {
-  const { cpus, memoryBytes } = readCgroupLimits(root);
+function availableResources(): Resources {
+  const { cpus, memoryBytes } = readCgroupLimits();
   const processors = availableParallelism();
   return {
     cpus: cpus === null ? processors : Math.min(cpus.value, processors),

@@ -20,12 +20,10 @@ import type {
   PostmasterMessage,
   WireSaying,
   WireStatus,
-  WorkerMessage,
 } from './message.js';
 
 export type RegisterMessage = Extract<ClientMessage, { type: 'register' }>;
 export type JobMessage = Extract<OrderMessage, { type: 'job' }>;
-export type SaidMessage = Extract<WorkerMessage, { type: 'said' }>;
 
 /** The message a status is told in: everything of it but `now` and the status. */
 export type StatusEnvelope =

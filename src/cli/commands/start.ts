@@ -3,13 +3,13 @@
  * `--foreground` the command itself is the postmaster, as service managers and containers want it. Where one is running
  * already there is nothing to do, and the command says so and ends well: a script may say it twice.
  */
-import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Command } from 'commander';
 import { BgworkerError } from '../../base/index.js';
 import { connect, findDirectory } from '../../client/index.js';
 import { directoryOption, jsonOption } from '../attached.js';
-import { directoryOf, findConfigFile } from '../config/configFile.js';
+import { findConfigFile } from '../config/configFile.js';
+import { findPlace } from '../config/place.js';
 import { output } from '../standardOutput.js';
 
 interface StartOptions {
@@ -42,7 +42,7 @@ async function start(module: string | undefined, options: StartOptions): Promise
       hint: `to start a worker: bgworker launch ${module}; to run one here: bgworker run ${module}`,
     });
   }
-  const place = findPlace(options);
+  const place = { configFile: findConfigFile(options.config) ?? null, directory: findPlace(options).directory };
   // With it comes all that a postmaster is made of, which no other command needs.
   const { readOverrides } = await import('../config/overrides.js');
   const overrides = readOverrides(options.setting ?? []);
@@ -72,15 +72,6 @@ async function appearing(directory: string): Promise<Running | undefined> {
     if (running !== undefined || performance.now() > giveUpAt) return running;
     await sleep(LOOK_AGAIN_MS);
   }
-}
-
-/** Where it will live, and by which configuration. One that is named has its place beside it. */
-function findPlace({ config, directory }: StartOptions): { directory: string; configFile: string | null } {
-  const configFile = findConfigFile(config);
-  if (directory !== undefined) return { directory: resolve(directory), configFile: configFile ?? null };
-  const isElsewhere = config !== undefined && (process.env['BGWORKER_DIR'] ?? '') === '';
-  if (configFile !== undefined && isElsewhere) return { directory: directoryOf(configFile), configFile };
-  return { directory: findDirectory(), configFile: configFile ?? null };
 }
 
 interface Running {

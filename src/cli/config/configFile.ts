@@ -3,9 +3,9 @@
  * the working directory upwards. Two in one folder are one too many: nobody could say which of them holds.
  */
 import { existsSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { BgworkerError } from '../../base/index.js';
-import { directoryBeside, nearestConfig } from '../../client/index.js';
+import { nearestConfig } from '../../client/index.js';
 
 /** Undefined when none is named and there is none. */
 export function findConfigFile(named: string | undefined, from = process.cwd()): string | undefined {
@@ -27,9 +27,4 @@ export function findConfigFile(named: string | undefined, from = process.cwd()):
     });
   }
   return join(nearest.folder, name);
-}
-
-/** Where the postmaster of a configuration file lives, unless something else is named. */
-export function directoryOf(configFile: string): string {
-  return directoryBeside(dirname(configFile));
 }

@@ -7,18 +7,11 @@
  */
 import { BgworkerError } from '../../base/index.js';
 import type { Configuration, Settings } from '../../postmaster/index.js';
-import {
-  defaultSlots,
-  jsonLines,
-  Log,
-  listenToSignals,
-  Postmaster,
-  readSettings,
-  ServiceNotifier,
-} from '../../postmaster/index.js';
+import { jsonLines, Log, listenToSignals, Postmaster, readSettings, ServiceNotifier } from '../../postmaster/index.js';
 import type { ReloadReport } from '../../protocol/index.js';
 import type { Overrides } from '../config/evaluate.js';
 import { evaluateConfig } from '../config/evaluate.js';
+import { daemonDefaults } from './defaults.js';
 import type { LogFile } from './logFile.js';
 
 export interface DaemonOptions {
@@ -75,11 +68,6 @@ export async function startDaemon({ directory, configFile, overrides, log: place
 
 /** From the end of the last worker to that of the postmaster, on a machine that has little time for either. */
 const END_MS = 5_000;
-
-/** Nobody watches a daemon's terminal: it says more, passes on what workers print as it is, and has spares at once. */
-function daemonDefaults(): Overrides {
-  return { maxWorkerProcesses: defaultSlots('daemon'), spareWorkers: 2, output: 'raw', logLevel: 'info' };
-}
 
 async function reloadOnSignal(postmaster: Postmaster, log: Log, notifier: ServiceNotifier | null): Promise<void> {
   notifier?.reloading();

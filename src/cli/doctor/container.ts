@@ -5,7 +5,7 @@
 import { readFileSync, statfsSync } from 'node:fs';
 import { availableParallelism, totalmem } from 'node:os';
 import { join } from 'node:path';
-import { readCgroupLimits, SLOT_MEMORY_BYTES } from '../../postmaster/index.js';
+import { affordableSlots, readCgroupLimits, SLOT_MEMORY_BYTES } from '../../postmaster/index.js';
 import type { Finding } from './finding.js';
 import { ok, warning } from './finding.js';
 import type { Scene } from './scene.js';
@@ -39,7 +39,7 @@ export function checkMemory(scene: Scene): Finding {
   const slots = slotsOf(scene);
   if (limit === null) return ok(`${inMiB(totalmem())} of the machine, for ${slots} slots`);
   const found = `${inMiB(limit.value)} by ${limit.file}, for ${slots} slots`;
-  const affordable = Math.max(1, Math.floor(limit.value / SLOT_MEMORY_BYTES));
+  const affordable = affordableSlots(limit.value);
   if (slots <= affordable) return ok(found);
   return warning(
     `${found} of about ${inMiB(SLOT_MEMORY_BYTES)} each`,

@@ -3,14 +3,16 @@
  * the configuration, and what the postmaster says of itself. Gathered once; nothing is started, made or changed, but
  * for the child that evaluates the configuration.
  */
-import { dirname, join, resolve } from 'node:path';
 import { BgworkerError } from '../../base/index.js';
 import type { PostmasterStatus, Spares } from '../../client/index.js';
-import { connect, directoryBeside, findDirectory, nearestConfig } from '../../client/index.js';
+import { connect } from '../../client/index.js';
 import type { Settings } from '../../postmaster/index.js';
 import { defaultSlots, isLive } from '../../postmaster/index.js';
-import { directoryOf, findConfigFile } from '../config/configFile.js';
+import { findConfigFile } from '../config/configFile.js';
 import { evaluateConfig } from '../config/evaluate.js';
+import type { Place } from '../config/place.js';
+import { findPlace } from '../config/place.js';
+import { daemonDefaults } from '../daemon/defaults.js';
 
 export interface Scene {
   /** Where /proc, /sys and /dev are looked for: `/`, but for tests. */
@@ -23,12 +25,6 @@ export interface Scene {
   readonly place: Place;
   readonly config: ConfigFound;
   readonly postmaster: PostmasterFound;
-}
-
-export interface Place {
-  readonly directory: string;
-  /** Why this one. */
-  readonly because: string;
 }
 
 export type ConfigFound =
@@ -56,7 +52,11 @@ export interface SceneOptions {
 export async function gatherScene({ directory, config, root = '/', patienceMs = 5_000 }: SceneOptions): Promise<Scene> {
   const { env, platform, version: nodeVersion } = process;
   const cwd = process.cwd();
-  const place = findPlace(directory, config, env, cwd);
+  const place = findPlace(
+    { ...(directory !== undefined && { directory }), ...(config !== undefined && { config }) },
+    env,
+    cwd,
+  );
   return {
     root,
     env,
@@ -76,34 +76,11 @@ export function slotsOf({ postmaster, config }: Scene): number {
   return config.state === 'valid' ? config.settings.limits.maxWorkerProcesses : defaultSlots('daemon');
 }
 
-function findPlace(
-  directory: string | undefined,
-  config: string | undefined,
-  env: NodeJS.ProcessEnv,
-  cwd: string,
-): Place {
-  if (directory !== undefined) return { directory: resolve(directory), because: 'named by --directory' };
-  const named = env['BGWORKER_DIR'];
-  if (named !== undefined && named !== '')
-    return { directory: findDirectory(cwd, env), because: 'named by BGWORKER_DIR' };
-  if (config !== undefined) return { directory: directoryOf(resolve(config)), because: `that of ${config}` };
-  const nearest = nearestConfig(cwd);
-  if (nearest === undefined)
-    return { directory: findDirectory(cwd, env), because: "this user's, as no other is named" };
-  const place = directoryBeside(nearest.folder, env);
-  const file = join(nearest.folder, nearest.names[0] ?? '');
-  const isBeside = dirname(place) === nearest.folder;
-  return { directory: place, because: isBeside ? `beside ${file}` : `for ${file}, which is too deep for a socket` };
-}
-
-/** Without them the slots would be those of an embedded postmaster. */
-const daemonDefaults = { maxWorkerProcesses: defaultSlots('daemon') };
-
 async function findConfig(named: string | undefined): Promise<ConfigFound> {
   try {
     const file = findConfigFile(named);
     if (file === undefined) return { state: 'none' };
-    return { state: 'valid', file, settings: await evaluateConfig(file, daemonDefaults, {}) };
+    return { state: 'valid', file, settings: await evaluateConfig(file, daemonDefaults(), {}) };
   } catch (error) {
     if (error instanceof BgworkerError) return { state: 'invalid', error };
     throw error;
