@@ -17,8 +17,9 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   postmaster: ['base', 'core', 'protocol'],
   client: ['base', 'core', 'protocol'],
   worker: ['base', 'core', 'protocol', 'client'],
-  parallel: ['base', 'core', 'client', 'shm', 'worker'],
-  sqlite: ['base', 'parallel', 'client', 'shm', 'worker'],
+  dsm: ['base', 'core', 'protocol', 'client', 'shm'],
+  parallel: ['base', 'core', 'client', 'shm', 'worker', 'dsm'],
+  sqlite: ['base', 'parallel', 'client', 'shm', 'worker', 'dsm'],
   cluster: ['base', 'core', 'client'],
   dashboard: ['base', 'core', 'client'],
   testing: ['base', 'core', 'protocol', 'postmaster', 'client', 'worker'],
@@ -26,6 +27,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'base',
     'core',
     'shm',
+    'dsm',
     'protocol',
     'postmaster',
     'client',
@@ -44,7 +46,7 @@ const sideDoors: Readonly<Record<string, string>> = { 'src/worker/withoutProcess
 const packageOwners: Readonly<Record<string, readonly string[]>> = {
   commander: ['src/cli/'],
   valibot: ['src/postmaster/'],
-  koffi: ['src/shm/mapping.ts', 'src/shm/doorbell.ts', 'src/postmaster/datagramSocket.ts'],
+  koffi: ['src/shm/libC.ts', 'src/postmaster/datagramSocket.ts'],
 };
 
 export function layerProblems(sources: readonly Source[]): Problem[] {

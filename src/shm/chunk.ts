@@ -1,0 +1,119 @@
+/**
+ * A stretch of a segment in which one thing lives: a queue, a lock, a barrier. Each thing begins with two words that
+ * say what it is, so that one who attaches with a wrong offset, or too early, is told so and does not read nonsense.
+ *
+ * The magic word is written last, when everything else is there: whoever sees it sees a thing that is complete.
+ */
+import { BgworkerError } from '../base/index.js';
+import type { Mapping } from './mapping.js';
+import type { Member } from './member.js';
+import type { Words } from './words.js';
+
+/** Things begin at multiples of it: what one process writes lies on other lines of the cache than what another writes. */
+export const ALIGNMENT = 64;
+
+/** The next multiple of ALIGNMENT. */
+export function aligned(bytes: number): number {
+  return Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
+}
+
+/** What a chunk is part of: a Segment (segment.ts). */
+export interface Whole {
+  readonly member: Member;
+  readonly mapping: Mapping;
+  /** Named in errors. */
+  readonly name: string;
+  readonly sizeBytes: number;
+  readonly isAttached: boolean;
+  /** Throws `ERR_SEGMENT_DETACHED`, or why the member has lost its place. */
+  checkAttached(): void;
+  /** Gives back how to take it off the list again. */
+  onDetach(callback: () => void): () => void;
+}
+
+export interface Chunk {
+  readonly segment: Whole;
+  readonly member: Member;
+  readonly offsetBytes: number;
+  readonly sizeBytes: number;
+  /** The whole of it, as words. */
+  readonly words: Words;
+  /** The whole of it, for us alone: never given to a user. */
+  readonly ownBytes: Uint8Array;
+  /** The whole of it, for whoever wants it. */
+  readonly shownBytes: Uint8Array;
+}
+
+export function chunkOf(segment: Whole, offsetBytes: number, sizeBytes: number): Chunk {
+  segment.checkAttached();
+  const isInside =
+    Number.isSafeInteger(offsetBytes) &&
+    Number.isSafeInteger(sizeBytes) &&
+    offsetBytes >= 0 &&
+    sizeBytes >= 0 &&
+    offsetBytes + sizeBytes <= segment.sizeBytes;
+  if (!isInside || offsetBytes % ALIGNMENT !== 0) {
+    throw new BgworkerError('ERR_OUT_OF_SEGMENT', 'that is no place in this segment', {
+      detail: `${sizeBytes} bytes from ${offsetBytes} on, in a segment of ${segment.sizeBytes}`,
+      hint: `offsets are multiples of ${ALIGNMENT}; make the segment as large as the sum of what is to be in it`,
+    });
+  }
+  const { mapping, member } = segment;
+  return {
+    segment,
+    member,
+    offsetBytes,
+    sizeBytes,
+    words: mapping.words(offsetBytes, Math.floor(sizeBytes / 4)),
+    ownBytes: mapping.ownBytes.subarray(offsetBytes, offsetBytes + sizeBytes),
+    get shownBytes() {
+      return mapping.shownBytes.subarray(offsetBytes, offsetBytes + sizeBytes);
+    },
+  };
+}
+
+/** In word 0. */
+const MAGIC = 0x6267_776b;
+/** How many words every thing begins with: the magic one, and the kind. */
+export const HEADER_WORDS = 2;
+
+/** What lives in a chunk. The numbers stand in shared memory. */
+export const KINDS = {
+  'table of contents': 1,
+  latch: 2,
+  'message queue': 3,
+  lock: 4,
+  'condition variable': 5,
+  barrier: 6,
+  counter: 7,
+  'work counter': 8,
+} as const;
+
+export type Kind = keyof typeof KINDS;
+
+/** Throws `ERR_CHUNK_TOO_SMALL`. */
+export function beginThing({ sizeBytes, words }: Chunk, kind: Kind, neededBytes: number): void {
+  if (sizeBytes < neededBytes) {
+    throw new BgworkerError('ERR_CHUNK_TOO_SMALL', `there is no room for a ${kind}`, {
+      detail: `it needs ${neededBytes} bytes and has ${sizeBytes}`,
+      hint: 'sizeFor() tells how much is needed',
+    });
+  }
+  words.store(0, 0);
+  words.store(1, KINDS[kind]);
+}
+
+/** Everything is written: it can be attached. */
+export function finishThing({ words }: Chunk): void {
+  words.store(0, MAGIC);
+}
+
+/** Throws `ERR_WRONG_MEMORY`. */
+export function checkThing({ words, segment, offsetBytes }: Chunk, kind: Kind): void {
+  segment.checkAttached();
+  if (words.count >= HEADER_WORDS && words.load(0) === MAGIC && words.load(1) === KINDS[kind]) return;
+  throw new BgworkerError('ERR_WRONG_MEMORY', `there is no ${kind} there`, {
+    detail: `${segment.name}, offset ${offsetBytes}`,
+    hint: 'it must have been created, by one process, at the same offset, before another attaches to it',
+  });
+}

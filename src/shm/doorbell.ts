@@ -1,0 +1,233 @@
+/**
+ * How a sleeper is woken: every member has a doorbell, a FIFO named by its number in the postmaster's directory. A byte
+ * in it means "look again", and nothing more; whoever rings has changed the memory before. The only file that knows.
+ *
+ * A FIFO keeps what comes before its reader listens, crosses threads and containers, and tells the truth about death:
+ * its owner holds it open for reading for as long as it lives, so whoever writes to a dead one is told (EPIPE), whoever
+ * opens one is told (ENXIO, ENOENT), and poll(2) on it ends at once (POLLERR). No pid is asked, so none can have a new
+ * owner. Signals would be as fast, but libuv's pipe of signals overflows, and then SIGTERM is lost.
+ *
+ * The event loop hears it while somebody listens. Code that cannot yield waits in poll(2), for its bell, for the death
+ * of the peer it waits for, and for its line to the postmaster.
+ */
+import { closeSync, constants, openSync, readSync, unlinkSync, writeSync } from 'node:fs';
+import { Socket } from 'node:net';
+import { join } from 'node:path';
+import { BgworkerError } from '../base/index.js';
+import { FAILED, libC } from './libC.js';
+
+const POLLIN = 0x001;
+const POLLERR = 0x008;
+const POLLHUP = 0x010;
+/** What a doorbell that nobody reads may hold; more adds nothing. */
+const READ_BYTES = 4_096;
+/** Of those known to be gone, so many are remembered; the doorbells of all are removed. */
+const MAX_GONE = 10_000;
+/** poll(2) takes 31 bits; who waits for longer asks again. */
+const MAX_POLL_MS = 2 ** 31 - 1;
+
+const BYTE = Buffer.from([1]);
+
+/** What else ends a blocking wait. */
+export interface PollLine {
+  readonly descriptor: number;
+  /** Also something to read, not only its end. */
+  readonly input: boolean;
+}
+
+export type BlockEvent =
+  | 'rung'
+  | 'timeout'
+  | 'peerGone'
+  | 'signal'
+  | { readonly line: PollLine; readonly hungUp: boolean };
+
+export class Doorbell {
+  readonly number: number;
+  readonly #directory: string;
+  readonly #descriptor: number;
+  readonly #heard: () => void;
+  /** Descriptors for writing, by number. */
+  readonly #peers = new Map<number, number>();
+  readonly #gone = new Set<number>();
+  readonly #scratch = Buffer.alloc(READ_BYTES);
+  #descriptors = new Int32Array(16);
+  #socket: Socket | undefined;
+  #listeners = 0;
+  #isClosed = false;
+
+  /** `heard` is called by the event loop after a ring, while somebody listens. */
+  constructor(directory: string, number: number, heard: () => void) {
+    this.number = number;
+    this.#directory = directory;
+    this.#heard = heard;
+    const path = join(directory, String(number));
+    if (libC().mkfifo(path, 0o600) === FAILED) throw cannotRing(path, `mkfifo ${libC().lastError()}`);
+    try {
+      // For both, so that it never ends while nobody is about to ring.
+      this.#descriptor = openSync(path, constants.O_RDWR | constants.O_NONBLOCK);
+    } catch (error) {
+      unlinkSync(path);
+      throw cannotRing(path, error instanceof Error ? error.message : String(error));
+    }
+  }
+
+  /** False when its owner is dead. A bell that is full of rings has been rung. */
+  ring(number: number): boolean {
+    const descriptor = this.#peer(number);
+    if (descriptor === undefined) return false;
+    try {
+      writeSync(descriptor, BYTE);
+      return true;
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === 'EAGAIN' || code === 'EINTR') return true;
+      this.markGone(number);
+      return false;
+    }
+  }
+
+  isGone(number: number): boolean {
+    if (number === this.number) return this.#isClosed;
+    const descriptor = this.#peer(number);
+    if (descriptor === undefined) return true;
+    const pollees = this.#pollees([{ descriptor, events: 0 }]);
+    if (libC().poll(pollees, 1, 0) <= 0 || !(eventsOf(pollees, 0) & POLLERR)) return false;
+    this.markGone(number);
+    return true;
+  }
+
+  /** From here on it is dead for us, whatever its process does. */
+  markGone(number: number): void {
+    const descriptor = this.#peers.get(number);
+    // Whom we have never met is asked after by its name, which is removed.
+    if (descriptor === undefined) return;
+    this.#peers.delete(number);
+    closeSync(descriptor);
+    this.#gone.add(number);
+    for (const oldest of this.#gone) {
+      if (this.#gone.size <= MAX_GONE) break;
+      this.#gone.delete(oldest);
+    }
+  }
+
+  /** While anybody listens the process is kept alive. */
+  listen(): void {
+    this.#listeners += 1;
+    if (this.#listeners > 1) return;
+    this.#socket ??= this.#openSocket();
+    this.#socket.ref();
+  }
+
+  unlisten(): void {
+    this.#listeners -= 1;
+    if (this.#listeners === 0) this.#socket?.unref();
+  }
+
+  /** Waits without the event loop. `peer`: whose death ends the wait; 0 for nobody's. */
+  block(timeoutMs: number, peer: number, lines: readonly PollLine[]): BlockEvent {
+    const other = peer === 0 || peer === this.number ? undefined : this.#peer(peer);
+    if (peer !== 0 && peer !== this.number && other === undefined) return 'peerGone';
+    const pollees = this.#pollees([
+      { descriptor: this.#descriptor, events: POLLIN },
+      { descriptor: other ?? -1, events: 0 },
+      ...lines.map(({ descriptor, input }) => ({ descriptor, events: input ? POLLIN : 0 })),
+    ]);
+    const found = libC().poll(pollees, 2 + lines.length, Math.min(MAX_POLL_MS, Math.ceil(timeoutMs)));
+    if (found === 0) return timeoutMs > MAX_POLL_MS ? 'rung' : 'timeout';
+    if (found < 0) return 'signal';
+    if (eventsOf(pollees, 0) !== 0) {
+      this.drain();
+      return 'rung';
+    }
+    if (eventsOf(pollees, 1) !== 0) {
+      this.markGone(peer);
+      return 'peerGone';
+    }
+    const at = lines.findIndex((_, index) => eventsOf(pollees, 2 + index) !== 0);
+    const line = lines[at];
+    if (line === undefined) return 'rung';
+    return { line, hungUp: (eventsOf(pollees, 2 + at) & (POLLHUP | POLLERR)) !== 0 };
+  }
+
+  /** Forgets the rings so far: whoever looks after that has seen all there is. */
+  drain(): void {
+    try {
+      while (readSync(this.#descriptor, this.#scratch) === READ_BYTES);
+    } catch {
+      // EAGAIN: there was none.
+    }
+  }
+
+  /** Whoever rings from now on is told that its owner is dead. Safe to call twice. */
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    for (const descriptor of this.#peers.values()) closeSync(descriptor);
+    this.#peers.clear();
+    if (this.#socket === undefined) closeSync(this.#descriptor);
+    else this.#socket.destroy();
+    try {
+      unlinkSync(join(this.#directory, String(this.number)));
+    } catch {
+      // The postmaster has done so.
+    }
+  }
+
+  #peer(number: number): number | undefined {
+    const known = this.#peers.get(number);
+    if (known !== undefined) return known;
+    if (this.#isClosed || this.#gone.has(number)) return undefined;
+    try {
+      const path = join(this.#directory, String(number));
+      const descriptor = openSync(path, constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW);
+      this.#peers.set(number, descriptor);
+      return descriptor;
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === 'ENXIO' || code === 'ENOENT') return undefined;
+      // Out of descriptors: no word about that one's life.
+      throw error;
+    }
+  }
+
+  #openSocket(): Socket {
+    const socket = new Socket({
+      fd: this.#descriptor,
+      readable: true,
+      writable: false,
+      onread: {
+        buffer: this.#scratch,
+        callback: () => {
+          this.#heard();
+          return true;
+        },
+      },
+    } as ConstructorParameters<typeof Socket>[0]);
+    socket.on('error', () => {});
+    return socket;
+  }
+
+  #pollees(pollees: readonly { readonly descriptor: number; readonly events: number }[]): Int32Array {
+    if (this.#descriptors.length < pollees.length * 2) this.#descriptors = new Int32Array(pollees.length * 2);
+    // struct pollfd: the descriptor, then 16 bits of what to look for and 16 of what was found.
+    const shorts = new Int16Array(this.#descriptors.buffer);
+    pollees.forEach(({ descriptor, events }, index) => {
+      this.#descriptors[2 * index] = descriptor;
+      shorts[4 * index + 2] = events;
+      shorts[4 * index + 3] = 0;
+    });
+    return this.#descriptors;
+  }
+}
+
+function eventsOf(pollees: Int32Array, index: number): number {
+  return new Int16Array(pollees.buffer)[4 * index + 3] ?? 0;
+}
+
+function cannotRing(path: string, detail: string): BgworkerError {
+  return new BgworkerError('ERR_NO_DOORBELL', 'the doorbell of this process cannot be made', {
+    detail: `${path}: ${detail}`,
+    hint: "the postmaster's directory must be on a local disk that can hold FIFOs",
+  });
+}

@@ -1,0 +1,12 @@
+/**
+ * Memory that processes share, and what lives in it. Nothing here knows a postmaster: who is a member, and who holds
+ * which segment, comes from outside (dsm/).
+ */
+export type { Chunk } from './chunk.js';
+export { ALIGNMENT, aligned } from './chunk.js';
+export type { SharedLatchEvent } from './latch.js';
+export { SharedLatch } from './latch.js';
+export { MAX_SEGMENT_BYTES, Mapping } from './mapping.js';
+export type { BlockingWaitOptions, MemberLine, MemberOptions, Place, WaitOptions } from './member.js';
+export { Member } from './member.js';
+export { Segment } from './segment.js';

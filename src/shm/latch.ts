@@ -1,0 +1,130 @@
+/**
+ * A latch in shared memory: a flag that any process can set and one process can wait for. The rules are those of the
+ * latch inside one process (protocol/latch.ts): whoever has something to tell changes its state first and sets the
+ * latch then; whoever waits resets it first and looks then. A set latch ends every wait at once, until it is reset.
+ *
+ * One process owns it at a time, and only that one waits and resets (R-LAT-1, R-LAT-3). An owner that died has lost it.
+ *
+ * Model: latch.c. Words: the flag, the owner, the sleeper. A set looks at the flag first and does nothing when it is set
+ * already: then somebody else has seen to the sleeper, or is about to.
+ */
+import { BgworkerError } from '../base/index.js';
+import type { Chunk } from './chunk.js';
+import { aligned, beginThing, checkThing, finishThing, HEADER_WORDS } from './chunk.js';
+import type { BlockingWaitOptions, Place, WaitOptions } from './member.js';
+import { Sleeper } from './sleeper.js';
+import type { Words } from './words.js';
+
+const IS_SET = HEADER_WORDS;
+/** A member's number; 0 for nobody. */
+const OWNER = HEADER_WORDS + 1;
+const SLEEPER = HEADER_WORDS + 2;
+const WORDS = HEADER_WORDS + 3;
+
+/** What ended a wait for it. */
+export type SharedLatchEvent = 'latchSet' | 'timeout';
+
+/** A latch that any process of a segment can set, and its owner waits for. PostgreSQL: a shared Latch. */
+export class SharedLatch {
+  readonly #chunk: Chunk;
+  readonly #words: Words;
+  readonly #sleeper: Sleeper;
+
+  static sizeFor(): number {
+    return aligned(WORDS * 4);
+  }
+
+  /** Makes one, that nobody owns and that is not set. PostgreSQL: InitSharedLatch. */
+  static create(chunk: Chunk): SharedLatch {
+    beginThing(chunk, 'latch', SharedLatch.sizeFor());
+    for (const word of [IS_SET, OWNER, SLEEPER]) chunk.words.store(word, 0);
+    finishThing(chunk);
+    return new SharedLatch(chunk);
+  }
+
+  /** Throws `ERR_WRONG_MEMORY` when there is none. */
+  static attach(chunk: Chunk): SharedLatch {
+    checkThing(chunk, 'latch');
+    return new SharedLatch(chunk);
+  }
+
+  private constructor(chunk: Chunk) {
+    this.#chunk = chunk;
+    this.#words = chunk.words;
+    this.#sleeper = new Sleeper(chunk.words, SLEEPER, chunk.member);
+  }
+
+  /** Whether it was set since the last reset. */
+  get isSet(): boolean {
+    return this.#words.load(IS_SET) !== 0;
+  }
+
+  /** Makes it ours. Throws `ERR_LATCH_OWNED` when it is somebody's who lives. PostgreSQL: OwnLatch. */
+  own(): void {
+    this.#chunk.segment.checkAttached();
+    const { number } = this.#chunk.member;
+    for (;;) {
+      const owner = this.#words.load(OWNER);
+      if (owner === number) return;
+      if (owner !== 0 && !this.#chunk.member.isGone(owner)) {
+        throw new BgworkerError('ERR_LATCH_OWNED', 'the latch has an owner', {
+          detail: `member ${owner}`,
+          hint: 'a latch is waited for by one process; give each its own',
+        });
+      }
+      if (this.#words.compareExchange(OWNER, owner, number) === owner) return;
+    }
+  }
+
+  /** Gives it up. Whoever owns it next finds it set, if it is. PostgreSQL: DisownLatch. */
+  disown(): void {
+    this.#words.compareExchange(OWNER, this.#chunk.member.number, 0);
+  }
+
+  /** By any process, any number of times. Never fails; without an owner it just stays set (R-LAT-2). */
+  set(): void {
+    if (!this.#chunk.segment.isAttached || this.#words.exchange(IS_SET, 1) !== 0) return;
+    this.#sleeper.wake();
+  }
+
+  /** By its owner: reset first, then look at what there is to do, then wait. */
+  reset(): void {
+    this.#checkOwned();
+    this.#words.store(IS_SET, 0);
+  }
+
+  /**
+   * Resolves when it is set, at once if it is. Rejects with the signal's reason, and when this process has lost its
+   * place in the memory. Throws `ERR_LATCH_NOT_OWNED`.
+   */
+  async wait(options?: WaitOptions): Promise<SharedLatchEvent> {
+    this.#checkOwned();
+    return this.#chunk.member.wait(this.#place(), options);
+  }
+
+  /** As `wait`, but the event loop stands still. Throws `ERR_WAIT_INTERRUPTED` when it has something to do. */
+  waitBlocking(options?: BlockingWaitOptions): SharedLatchEvent {
+    this.#checkOwned();
+    return this.#chunk.member.waitBlocking(this.#place(), options);
+  }
+
+  #place(): Place<'latchSet'> {
+    return {
+      event: 'Latch',
+      look: () => {
+        this.#chunk.segment.checkAttached();
+        return this.isSet ? 'latchSet' : undefined;
+      },
+      sleep: () => this.#sleeper.sleep(),
+      rise: () => this.#sleeper.rise(),
+    };
+  }
+
+  #checkOwned(): void {
+    this.#chunk.segment.checkAttached();
+    if (this.#words.load(OWNER) === this.#chunk.member.number) return;
+    throw new BgworkerError('ERR_LATCH_NOT_OWNED', 'only its owner may wait for a latch or reset it', {
+      hint: 'call own() first',
+    });
+  }
+}

@@ -1,0 +1,242 @@
+/**
+ * What a process is to the others in shared memory, and how it waits there. It has a number, which stands in the memory
+ * as owner, sender or sleeper, and names its doorbell. A process has one for each of its connections.
+ *
+ * Every wait here is the same loop, and the loop is what closes the gap between looking and sleeping (R-LAT-12):
+ *
+ *     look; say that we sleep; look again; sleep until the doorbell rings; look …
+ *
+ * Whoever changes what is waited for does it in the other order: change, then see whether somebody sleeps, then ring.
+ * So either the second look sees the change, or the change sees the sleeper. Nobody who is awake costs a system call.
+ *
+ * A wait ends also when the peer it depends on is dead, by its place's own `look`, which is asked again each time
+ * somebody is known to be gone; and when this member has lost its place in shared memory (`lose`).
+ */
+import { BgworkerError } from '../base/index.js';
+import type { PollLine } from './doorbell.js';
+import { Doorbell } from './doorbell.js';
+
+/** One thing that can be waited for. */
+export interface Place<T> {
+  /** The wait event, as it is published: `MessageQueueReceive`. */
+  readonly event: string;
+  /** Undefined as long as it must be waited. May throw, which ends the wait. */
+  look(): T | undefined;
+  /** Publishes that we sleep; called again after each ring. May throw, which ends the wait. */
+  sleep(): void;
+  /** Takes that back. */
+  rise(): void;
+  /** Whose death ends a blocking wait; 0 for nobody's. */
+  peer?(): number;
+}
+
+/** How long to wait. */
+export interface WaitOptions {
+  /** Ends the wait with its reason. */
+  readonly signal?: AbortSignal | undefined;
+  /** From 0, which only looks. Default: no limit. */
+  readonly timeoutMs?: number | undefined;
+}
+
+/** How long to wait without yielding. */
+export type BlockingWaitOptions = Pick<WaitOptions, 'timeoutMs'>;
+
+/** The line to the postmaster, for blocking waits. */
+export interface MemberLine extends PollLine {
+  /** What is to be thrown when it has hung up. */
+  hungUp(): Error;
+}
+
+export interface MemberOptions {
+  readonly number: number;
+  /** Where the doorbells are. */
+  readonly doorbells: string;
+  readonly lines?: readonly MemberLine[];
+  /** Tells what this process waits for; null when it has stopped. */
+  readonly publishWait?: (event: string | null) => void;
+}
+
+/** Looks without sleeping at first: whoever is woken that often is mostly faster than that. */
+const SPINS = 50;
+
+export class Member {
+  readonly number: number;
+  readonly #doorbell: Doorbell;
+  readonly #lines: readonly MemberLine[];
+  readonly #publishWait: (event: string | null) => void;
+  readonly #waits = new Set<() => void>();
+  #lost: Error | undefined;
+  #willLook = false;
+
+  constructor({ number, doorbells, lines = [], publishWait = () => {} }: MemberOptions) {
+    this.number = number;
+    this.#lines = lines;
+    this.#publishWait = publishWait;
+    this.#doorbell = new Doorbell(doorbells, number, () => this.#lookAll());
+  }
+
+  /** Why it takes part no more. */
+  get lost(): Error | undefined {
+    return this.#lost;
+  }
+
+  /** Wakes whoever sleeps under this number. False when that one is dead. */
+  wake(number: number): boolean {
+    if (number !== this.number) return this.#doorbell.ring(number);
+    this.#lookSoon();
+    return this.#lost === undefined;
+  }
+
+  /** A system call unless it is known; 0 is nobody, who is not gone. */
+  isGone(number: number): boolean {
+    if (number === 0) return false;
+    return this.#doorbell.isGone(number);
+  }
+
+  /** Somebody knows that it is dead. */
+  tellGone(number: number): void {
+    this.#doorbell.markGone(number);
+    this.#lookAll();
+  }
+
+  /** This member takes part no more: every wait, present and future, fails with the error. Safe to call twice. */
+  lose(error: Error): void {
+    if (this.#lost !== undefined) return;
+    this.#lost = error;
+    this.#lookAll();
+    this.#doorbell.close();
+  }
+
+  /** Waits on the event loop; the process is kept alive meanwhile. `timeout` only where there is one. */
+  async wait<T>(place: Place<T>, { signal, timeoutMs = Infinity }: WaitOptions = {}): Promise<T | 'timeout'> {
+    checkTimeout(timeoutMs);
+    signal?.throwIfAborted();
+    this.#checkThere();
+    const first = place.look();
+    if (first !== undefined) return first;
+    if (timeoutMs === 0) return 'timeout';
+    return this.#sleep(place, signal, timeoutMs);
+  }
+
+  /**
+   * Waits without yielding: the event loop of this process stands still. Throws `ERR_WAIT_INTERRUPTED` when it has
+   * something to do that may end the wait: a signal, or a word of the postmaster.
+   */
+  waitBlocking<T>(place: Place<T>, { timeoutMs = Infinity }: BlockingWaitOptions = {}): T | 'timeout' {
+    checkTimeout(timeoutMs);
+    this.#checkThere();
+    for (let spin = 0; spin < SPINS; spin++) {
+      const found = place.look();
+      if (found !== undefined) return found;
+      if (timeoutMs === 0) return 'timeout';
+    }
+    const endAt = performance.now() + timeoutMs;
+    this.#publishWait(place.event);
+    try {
+      for (;;) {
+        place.sleep();
+        const found = place.look();
+        if (found !== undefined) return found;
+        const leftMs = endAt - performance.now();
+        if (leftMs <= 0) return 'timeout';
+        this.#block(leftMs, place.peer?.() ?? 0);
+      }
+    } finally {
+      place.rise();
+      this.#publishWait(null);
+    }
+  }
+
+  #sleep<T>(place: Place<T>, signal: AbortSignal | undefined, timeoutMs: number): Promise<T | 'timeout'> {
+    return new Promise((resolve, reject) => {
+      let timer: NodeJS.Timeout | undefined;
+      const end = (): void => {
+        this.#waits.delete(look);
+        this.#doorbell.unlisten();
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', aborted);
+        place.rise();
+        if (this.#waits.size === 0) this.#publishWait(null);
+      };
+      const aborted = (): void => {
+        end();
+        reject(signal?.reason);
+      };
+      const look = (): void => {
+        try {
+          this.#checkThere();
+          const found = place.look() ?? this.#lookAsleep(place);
+          if (found === undefined) return;
+          end();
+          resolve(found);
+        } catch (error) {
+          end();
+          reject(error);
+        }
+      };
+      const startTimer = (endAt: number): void => {
+        const leftMs = endAt - performance.now();
+        // A timer holds no more than 31 bits.
+        timer = setTimeout(
+          () => {
+            if (performance.now() < endAt) return startTimer(endAt);
+            end();
+            resolve('timeout');
+          },
+          Math.min(leftMs, 2 ** 31 - 1),
+        );
+      };
+      this.#waits.add(look);
+      this.#doorbell.listen();
+      this.#publishWait(place.event);
+      signal?.addEventListener('abort', aborted, { once: true });
+      if (timeoutMs !== Infinity) startTimer(performance.now() + timeoutMs);
+      look();
+    });
+  }
+
+  #lookAsleep<T>(place: Place<T>): T | undefined {
+    place.sleep();
+    return place.look();
+  }
+
+  #block(timeoutMs: number, peer: number): void {
+    const event = this.#doorbell.block(timeoutMs, peer, this.#lines);
+    if (event === 'timeout' || event === 'peerGone') return;
+    if (event === 'rung') {
+      // Some of the rings may have been for those who wait on the event loop.
+      if (this.#waits.size > 0) this.#lookSoon();
+      return;
+    }
+    if (event !== 'signal' && event.hungUp) throw (event.line as MemberLine).hungUp();
+    throw new BgworkerError('ERR_WAIT_INTERRUPTED', 'a blocking wait was interrupted', {
+      detail: event === 'signal' ? 'by a signal' : 'the postmaster has said something',
+      hint: 'let the event loop run, for example by await setImmediate() of node:timers/promises, then wait again; nothing is lost',
+    });
+  }
+
+  #lookAll(): void {
+    for (const look of [...this.#waits]) look();
+  }
+
+  #lookSoon(): void {
+    if (this.#willLook) return;
+    this.#willLook = true;
+    setImmediate(() => {
+      this.#willLook = false;
+      this.#lookAll();
+    });
+  }
+
+  #checkThere(): void {
+    if (this.#lost !== undefined) throw this.#lost;
+  }
+}
+
+function checkTimeout(timeoutMs: number): void {
+  if (timeoutMs >= 0) return;
+  throw new BgworkerError('ERR_INVALID_ARGUMENT', 'invalid timeout', {
+    detail: `timeoutMs is ${String(timeoutMs)}`,
+    hint: 'give milliseconds, from 0',
+  });
+}

@@ -1,0 +1,72 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Segment } from '../../src/shm/index.js';
+import { SharedLatch } from '../../src/shm/index.js';
+import { Company } from './support/company.js';
+
+const peer = new URL('./latchPeer.js', import.meta.url).href;
+const size = SharedLatch.sizeFor();
+
+function makeLatches(segment: Segment): { readonly theirs: SharedLatch; readonly mine: SharedLatch } {
+  return { theirs: SharedLatch.create(segment.chunk(0, size)), mine: SharedLatch.create(segment.chunk(size, size)) };
+}
+
+for (const isBlocking of [false, true]) {
+  const how = isBlocking ? 'blocking' : 'on the event loop';
+  test(`two processes wake each other by latches a thousand times, ${how}, and no wake-up is lost`, async () => {
+    await using company = new Company();
+    const segment = await company.segment(company.member(), 4096);
+    const { theirs, mine } = makeLatches(segment);
+    mine.own();
+    const child = company.child(peer, 'answer', segment, { rounds: 1000, isBlocking });
+    for (let round = 0; round < 1000; round++) {
+      theirs.set();
+      assert.equal(isBlocking ? mine.waitBlocking() : await mine.wait(), 'latchSet');
+      mine.reset();
+    }
+    assert.equal(await child.result, 1000);
+  });
+}
+
+test('R-LAT-6, R-LAT-7: sets do not count, and a set latch ends a wait that begins later, at once', async () => {
+  await using company = new Company();
+  const { mine } = makeLatches(await company.segment(company.member(), 4096));
+  mine.own();
+  mine.set();
+  mine.set();
+  assert.equal(await mine.wait({ timeoutMs: 0 }), 'latchSet');
+  assert.equal(mine.waitBlocking({ timeoutMs: 0 }), 'latchSet');
+  mine.reset();
+  assert.equal(await mine.wait({ timeoutMs: 0 }), 'timeout');
+  assert.equal(mine.waitBlocking({ timeoutMs: 1 }), 'timeout');
+  assert.equal(await mine.wait({ timeoutMs: 1 }), 'timeout');
+});
+
+test('a latch is waited for by its owner only, and an owner that died has lost it', async () => {
+  await using company = new Company();
+  const segment = await company.segment(company.member(), 4096);
+  const { theirs, mine } = makeLatches(segment);
+  await assert.rejects(mine.wait(), { code: 'ERR_LATCH_NOT_OWNED' });
+  mine.own();
+  const child = company.child(peer, 'ownAndStay', segment);
+  await mine.wait();
+  assert.throws(() => theirs.own(), { code: 'ERR_LATCH_OWNED' });
+  await child.kill();
+  theirs.own();
+  assert.equal(await theirs.wait({ timeoutMs: 0 }), 'timeout');
+});
+
+test('a wait ends with the reason of its signal, and when the member has lost its place', async () => {
+  await using company = new Company();
+  const member = company.member();
+  const { mine } = makeLatches(await company.segment(member, 4096));
+  mine.own();
+  const controller = new AbortController();
+  const waiting = mine.wait({ signal: controller.signal });
+  controller.abort(new Error('enough'));
+  await assert.rejects(waiting, /enough/);
+  const lost = mine.wait();
+  member.lose(new Error('the connection is lost'));
+  await assert.rejects(lost, /the connection is lost/);
+  await assert.rejects(mine.wait(), /the connection is lost/);
+});
