@@ -2,6 +2,7 @@
  * One question to the postmaster as a promise. What the answer changes is changed by `read`, while the bytes are read;
  * the promise only announces it. Errors are made here, behind the await, where their stacks show who asked.
  */
+import { BgworkerError } from '../base/index.js';
 import type { Asker, AskOptions, GoodbyeDetail, Reply } from '../protocol/index.js';
 import type { Connection } from './connection.js';
 import { errorOfEnd } from './connection.js';
@@ -76,5 +77,13 @@ function outcomeOf<T>(
       // What was to be said is too long for a frame.
       settle({ outcome: 'failed', error });
     }
+  });
+}
+
+/** An answer to another question than was asked. */
+export function unexpected(reply: Reply): BgworkerError {
+  return new BgworkerError('ERR_BAD_MESSAGE', 'the postmaster gave another answer than was asked for', {
+    detail: reply.type,
+    hint: 'both sides must be bgworker, of versions that fit',
   });
 }

@@ -7,20 +7,22 @@
  * worker still in the table is asked after: what happened in between shows in the answer.
  */
 import { randomBytes } from 'node:crypto';
-import { BgworkerError, unreachable } from '../base/index.js';
+import { unreachable } from '../base/index.js';
 import type { BackgroundWorker, WorkerKey } from '../core/index.js';
 import { formatHandle, formatKey } from '../core/index.js';
 import type { AskOptions, ClientMessage, HelloMessage, Reply, WireStatus } from '../protocol/index.js';
 import { decodeStatus, encodeFrame, encodeRegister, introduce, Latch } from '../protocol/index.js';
 import type { Read } from './asking.js';
-import { ask, askAside } from './asking.js';
+import { ask, askAside, unexpected } from './asking.js';
 import type { WorkerChannel } from './channel.js';
 import { ChannelTable } from './channelTable.js';
 import type { ConnectionEnd, ConnectionOwner, Greeting, News } from './connection.js';
-import { Connection } from './connection.js';
+import { Connection, errorOfEnd } from './connection.js';
 import { rememberDeath } from './deadPostmasters.js';
 import { publishRegistration } from './diagnostics.js';
 import type { EventBuffer } from './eventBuffer.js';
+import type { MemoryLink } from './memoryLink.js';
+import { Memory } from './memoryLink.js';
 import { Subscriptions } from './subscriptions.js';
 import { WatchedWorker } from './watchedWorker.js';
 import type { ToDate, Told } from './workerState.js';
@@ -74,6 +76,22 @@ export class Backend implements ConnectionOwner {
     holdWhile: (promise) => this.holdWhile(promise),
   });
   readonly #latch = new Latch();
+  readonly #memory = new Memory({
+    greeting: () => this.greeting,
+    ask: (question, read, options) =>
+      ask(this.#connection, {
+        ...options,
+        make: (request) => encodeFrame({ ...question, request } as Question),
+        read,
+        givenUp: (request) => void this.#connection.withdraw(request),
+      }),
+    tell: (bytes) => this.#connection.tell(bytes),
+    hold: () => this.hold(),
+    descriptor: () => {
+      const { wire } = this.#connection;
+      return wire === null ? -1 : this.world.descriptorOf(wire);
+    },
+  });
   readonly #endListeners = new Set<(end: ConnectionEnd) => void>();
 
   private constructor({ directory, worker, purpose, world = theWorld }: AttachOptions) {
@@ -214,6 +232,10 @@ export class Backend implements ConnectionOwner {
     return this.#channels.of(watched);
   }
 
+  get memory(): MemoryLink {
+    return this.#memory.link;
+  }
+
   // --- what the connection tells ---
 
   received(news: News, attachments: readonly Uint8Array[]): void {
@@ -224,6 +246,8 @@ export class Backend implements ConnectionOwner {
       case 'progress':
         this.#workers.get(formatKey(news))?.tellProgress({ done: news.done, total: news.total });
         return;
+      case 'memberGone':
+        return this.#memory.memberGone(news.member);
       case 'channelData':
       case 'channelCredit':
       case 'channelEnd':
@@ -237,9 +261,15 @@ export class Backend implements ConnectionOwner {
 
   lost(): void {
     this.#channels.lost();
+    this.#memory.connectionLost();
+  }
+
+  stayedLost(): void {
+    this.#memory.tellLoss();
   }
 
   resumed(): void {
+    this.#memory.tellLoss();
     for (const { key } of this.#workers.values()) this.#askAgain({ type: 'watch', ...key });
     if (!this.#subscriptions.isActive) return;
     this.#watchAll();
@@ -253,6 +283,7 @@ export class Backend implements ConnectionOwner {
     for (const watched of this.#workers.values()) watched.connectionEnded(end);
     this.#workers.clear();
     this.#subscriptions.connectionEnded(end);
+    this.#memory.tellLoss(errorOfEnd(end));
     // Whoever waits for the latch looks again and sees it.
     this.#latch.set();
     for (const listener of [...this.#endListeners]) listener(end);
@@ -325,11 +356,4 @@ export class Backend implements ConnectionOwner {
 
 function deathsOf({ told }: WatchedWorker): number {
   return told?.status.deaths ?? 0;
-}
-
-function unexpected(reply: Reply): BgworkerError {
-  return new BgworkerError('ERR_BAD_MESSAGE', 'the postmaster gave another answer than was asked for', {
-    detail: reply.type,
-    hint: 'both sides must be bgworker, of versions that fit',
-  });
 }

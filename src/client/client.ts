@@ -18,6 +18,8 @@ import { EventBuffer } from './eventBuffer.js';
 import type { SignalOption } from './handle.js';
 import { BackgroundWorkerHandle } from './handle.js';
 import { ClientLatch } from './latch.js';
+import type { MemoryLink } from './memoryLink.js';
+import { linkToMemory } from './memoryLink.js';
 import type { AnyModule, ArgAndOptions, ScriptVerbs, WorkerModule } from './modules.js';
 import { moduleVerbs, scriptVerbs } from './modules.js';
 import type { ModuleLocation, Target } from './registration.js';
@@ -82,6 +84,8 @@ function readPostmasterStatus(reply: Reply, backend: Backend): PostmasterStatus 
   return {
     version,
     ...facts,
+    // An older postmaster has none.
+    segments: facts.segments ?? { used: 0, max: 0, sizeBytes: 0 },
     startedAt: toDate(startedAt),
     reloadedAt: reloadedAt === null ? null : toDate(reloadedAt),
   };
@@ -102,6 +106,8 @@ function readActivity(reply: Reply, backend: Backend): ActivityPage {
     reason: row.reason === null ? null : describeReason(row.reason, toDate),
     retryAt: row.retryAt === null ? null : toDate(row.retryAt),
     forkedAt: row.forkedAt === null ? null : toDate(row.forkedAt),
+    // An older postmaster does not know it.
+    waitEvent: row.waitEvent ?? null,
   }));
   return { rows, next };
 }
@@ -331,6 +337,14 @@ export class Client {
   /** The same as `close()`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  /**
+   * What shared memory needs of it.
+   * @internal
+   */
+  [linkToMemory](): MemoryLink {
+    return this.#backend.memory;
   }
 
   async #close(): Promise<void> {

@@ -51,6 +51,8 @@ export interface ConnectionOwner {
   received(message: News, attachments: readonly Uint8Array[]): void;
   /** The connection is lost for now: replies come later, and what else was told in between is lost. */
   lost(): void;
+  /** It is still, and the first attempt to learn what that means got no answer. */
+  stayedLost(): void;
   /** It is there again, to the same postmaster. */
   resumed(): void;
   ended(end: ConnectionEnd): void;
@@ -109,6 +111,11 @@ export class Connection {
 
   get end(): ConnectionEnd | null {
     return this.#state.state === 'closed' ? this.#state.end : null;
+  }
+
+  /** The socket under way, if there is one. */
+  get wire(): Wire | null {
+    return 'socket' in this.#state ? this.#state.socket : null;
   }
 
   /** Connects for the first time. Rejects if nobody accepts, and with the signal's reason. */
@@ -301,6 +308,7 @@ export class Connection {
     const timer = setTimeout(() => this.#connect(), pauseMs);
     this.#state = { state: 'pausing', timer };
     this.#applyHold();
+    if (this.#greeting !== undefined) this.#owner.stayedLost();
   }
 
   #finish(end: ConnectionEnd): void {

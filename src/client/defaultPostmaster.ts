@@ -49,8 +49,11 @@ export async function tryRegister<Arg, Result>(
   return (await clientFor(rest[1])).tryRegister(worker, ...rest);
 }
 
-/** An abort ends this caller's wait, and not the start that others may be waiting for. */
-async function clientFor(options: { readonly signal?: AbortSignal | undefined } = {}): Promise<Client> {
+/**
+ * The default client, as the functions of the package have it: the worker's own inside a worker. An abort ends this
+ * caller's wait, and not the start that others may be waiting for.
+ */
+export async function clientFor(options: { readonly signal?: AbortSignal | undefined } = {}): Promise<Client> {
   const { signal } = options;
   signal?.throwIfAborted();
   const opening = defaultClient();

@@ -14,7 +14,7 @@ export {
 } from './client.js';
 export { type Config, type ConfigWorker, defineConfig } from './config.js';
 export { type ConnectOptions, type ConnectThroughOptions, connect, connectThrough } from './connect.js';
-export { launch, register, run, tryRegister } from './defaultPostmaster.js';
+export { clientFor, launch, register, run, tryRegister } from './defaultPostmaster.js';
 export { POSTMASTER_FLAGS, startPostmaster } from './embedded.js';
 export {
   type PackageCopy,
@@ -40,6 +40,7 @@ export {
   type WaitForStartupOptions,
 } from './handle.js';
 export type { ClientLatch } from './latch.js';
+export type { MemoryAnswer, MemoryLink, MemoryQuestion } from './memoryLink.js';
 export type { AnyModule, ArgAndOptions, ArgOf, ResultOf, ScriptVerbs, WorkerExport, WorkerModule } from './modules.js';
 export type { ModuleLocation, ScriptOptions, WorkerOptions } from './registration.js';
 export { type Lent, lendHere, type Runtime, runtime, type WorkerHome } from './runtime.js';
@@ -52,6 +53,7 @@ export {
   resolvePreload,
   type WorkerSetting,
 } from './settings.js';
+export { memoryLinkOf, publishWait } from './sharedMemory.js';
 export { checkPlatform } from './surroundings.js';
 export type { LaunchOptions, RegisterOptions, RunOptions, WithArgs } from './verbs.js';
 export type { Progress } from './watchedWorker.js';

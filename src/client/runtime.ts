@@ -38,6 +38,13 @@ export interface Lent {
   readonly checkLoaded: () => Promise<void>;
   /** For neighbours, which connect by themselves. */
   readonly place: () => Promise<WorkerHome>;
+  /**
+   * What the worker waits for; null when it waits no more. `isBlocking`: the event loop stands still meanwhile. Missing
+   * from a copy that is older than this, and where there is no worker's process.
+   */
+  readonly publishWait?: (event: string | null, isBlocking?: boolean) => void;
+  /** Where the worker is told its orders; missing likewise. */
+  readonly ordersDescriptor?: number;
 }
 
 /** Where a worker's postmaster is, and which of its workers this process is. */

@@ -24,6 +24,8 @@ export interface Wire {
 export interface World {
   /** Says `connect`, or `error` and `close`. */
   dial(directory: string): Wire;
+  /** For poll(2); -1 when it has none. */
+  descriptorOf(wire: Wire): number;
   /** Milliseconds since 1970. */
   now(): number;
   /** Called before an argument that is too long for a frame is written to `args` in there. */
@@ -34,6 +36,8 @@ export interface World {
 
 export const theWorld: World = {
   dial: (directory) => connectSocket({ path: join(directory, SOCKET_NAME) }),
+  // Node has no public name for it.
+  descriptorOf: (wire) => (wire as { readonly _handle?: { readonly fd?: number } | null })._handle?.fd ?? -1,
   now: () => Date.now(),
   prepareDirectory: () => {},
   findWorker,

@@ -120,6 +120,7 @@ function activityRow(tenant: Tenant, at: number): ActivityRow {
     retryAt,
     forkedAt: run.state === 'up' ? run.forkedAt : null,
     progress: tenant.progress,
+    waitEvent: null,
   };
 }
 

@@ -34,6 +34,7 @@ export { type ListChange, planReload, tellReload, waitingForSlot } from './liste
 export type { Refusal, RefusalCode } from './refusal.js';
 export { isSameValue } from './sameValue.js';
 export { nextWakeupAt } from './schedule.js';
+export type { MemberId, SegmentId, SegmentRow, SegmentsUse } from './sharedMemory.js';
 export { sparesActivity } from './spares.js';
 export { isGoingDown, type State, type Tenant, tenantOf, tenants } from './state.js';
 export { lastKillAt } from './stopping.js';

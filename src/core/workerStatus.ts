@@ -90,6 +90,8 @@ export interface ActivityRow extends WorkerKey {
   readonly forkedAt: number | null;
   /** What it last said with `ctx.progress()`; null when it has not. */
   readonly progress: { readonly done: number; readonly total: number | null } | null;
+  /** What it waits for, as far as it is one of the [waits that have a name](wait-events.md); null when it waits for none. */
+  readonly waitEvent: string | null;
 }
 
 /** The spares, for people. */

@@ -248,6 +248,8 @@ export class Launcher implements Processes {
         return dispatch({ type: 'readyReported', ...key });
       case 'progress':
         return dispatch({ type: 'progressReported', ...key, done: message.done, total: message.total });
+      case 'waitEvent':
+        return;
       case 'log':
         return log.pass(message.level, message.message, { ...message.fields, ...this.#whoIs(key, worker) });
       case 'channelData':

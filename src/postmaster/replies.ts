@@ -59,6 +59,7 @@ export function encodePostmaster(state: State, request: number, now: number, own
     classes: Object.fromEntries(classes),
     waiting: waiting.length,
     clients: clients.size,
+    segments: { used: 0, max: 0, sizeBytes: 0 },
     ...own,
   };
   return encodeFrame({ type: 'postmaster', request, now, facts });

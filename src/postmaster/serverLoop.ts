@@ -277,6 +277,17 @@ export class ServerLoop {
         if (this.channels.fromClient({ slot, generation }, client, data, attachments[0])) return;
         return this.#door.expel(client, 'protocolViolation', CHANNEL_OVERRUN);
       }
+      case 'segmentDetach':
+        return;
+      case 'memoryJoin':
+      case 'segmentCreate':
+      case 'segmentNamed':
+      case 'segmentInitialised':
+      case 'segmentAttach':
+      case 'segmentPin':
+      case 'segmentUnpin':
+      case 'segmentList':
+        return this.#refuse(client, message.request, { code: 'ERR_NOT_JOINED', message: 'not yet' });
       default:
         unreachable(message);
     }

@@ -40,6 +40,7 @@ export {
   type GoodbyeReason,
   type Introduction,
   type LogLevel,
+  type MemoryMessage,
   type Message,
   type OrderMessage,
   type PostmasterFacts,

@@ -14,6 +14,8 @@ import type {
   ListChange,
   Refusal,
   Saying,
+  SegmentRow,
+  SegmentsUse,
   ShutdownMode,
   SparesActivity,
   StopOrder,
@@ -94,7 +96,28 @@ export type ClientMessage =
   | { readonly type: 'postmaster'; readonly request: number }
   /** Asks for this side of a worker's channel; the answer is `done`, or `refused` when somebody else has it. */
   | ({ readonly type: 'channelOpen'; readonly request: number } & WorkerKey)
-  | (ChannelMessage & WorkerKey);
+  | (ChannelMessage & WorkerKey)
+  | MemoryMessage;
+
+/** From a client, about shared memory. All but the first are refused to who has not joined. */
+export type MemoryMessage =
+  /** Makes this connection a member; asked again, it is the same one. Answered by `memory`. */
+  | { readonly type: 'memoryJoin'; readonly request: number }
+  /** Answered by `segment`; the asker makes the file, or says `segmentDetach` when it cannot. */
+  | { readonly type: 'segmentCreate'; readonly request: number; readonly sizeBytes: number }
+  /**
+   * Answered by `segment`, once the memory is ready. Who is told `created` makes it ready and says
+   * `segmentInitialised`, or `segmentDetach` when it cannot: then the next who asked is told `created`.
+   */
+  | { readonly type: 'segmentNamed'; readonly request: number; readonly name: string; readonly sizeBytes: number }
+  | { readonly type: 'segmentInitialised'; readonly request: number; readonly id: number }
+  /** Answered by `segment`. */
+  | { readonly type: 'segmentAttach'; readonly request: number; readonly id: number }
+  | { readonly type: 'segmentPin'; readonly request: number; readonly id: number }
+  | { readonly type: 'segmentUnpin'; readonly request: number; readonly id: number }
+  /** Answered by `segments`. */
+  | { readonly type: 'segmentList'; readonly request: number }
+  | { readonly type: 'segmentDetach'; readonly id: number };
 
 /** To a client. */
 export type PostmasterMessage =
@@ -133,7 +156,27 @@ export type PostmasterMessage =
   | ({ readonly type: 'progress'; readonly done: number; readonly total: number | null } & WorkerKey)
   /** The run it spoke to is over; all that the worker sent has come before this. */
   | ({ readonly type: 'channelClosed' } & WorkerKey)
-  | (ChannelMessage & WorkerKey);
+  | (ChannelMessage & WorkerKey)
+  | {
+      readonly type: 'memory';
+      readonly request: number;
+      /** The asker's number, in shared words and as the name of its doorbell; no other has it while this postmaster lives. */
+      readonly member: number;
+      /** The folder of the doorbells. */
+      readonly doorbells: string;
+    }
+  | {
+      readonly type: 'segment';
+      readonly request: number;
+      readonly id: number;
+      readonly sizeBytes: number;
+      readonly file: string;
+      /** The asker has to make the file. */
+      readonly created: boolean;
+    }
+  | { readonly type: 'segments'; readonly request: number; readonly rows: readonly SegmentRow[] }
+  /** The connection of a member with whom the reader shared a segment has ended. */
+  | { readonly type: 'memberGone'; readonly member: number };
 
 /** What a postmaster says of itself. Instants are on its monotonic clock. */
 export interface PostmasterFacts {
@@ -161,6 +204,8 @@ export interface PostmasterFacts {
   readonly waiting: number;
   /** Connections, the asker's own included. */
   readonly clients: number;
+  /** Of shared memory. */
+  readonly segments: SegmentsUse;
   /** Null where there is none. */
   readonly configFile: string | null;
   /** Where it writes its lines and what workers print; null: to its own standard output and error. */
@@ -224,6 +269,8 @@ export type WorkerMessage =
   | { readonly type: 'entered' }
   | { readonly type: 'ready' }
   | { readonly type: 'progress'; readonly done: number; readonly total: number | null }
+  /** What it waits for, by the name that docs/wait-events.md gives it; null when it waits no more. */
+  | { readonly type: 'waitEvent'; readonly event: string | null }
   /** The bytes of a returned result are attachment 0. */
   | { readonly type: 'said'; readonly saying: WireSaying }
   | {

@@ -5,7 +5,7 @@
 import type { ListChange } from '../core/index.js';
 import type { PostmasterFacts, ReloadReport, SettingChange } from './message.js';
 import type { Rule } from './rule.js';
-import { anyRecord, anything, integer, isRecord, list, number, orNull, record, text } from './rule.js';
+import { anyRecord, anything, integer, isRecord, list, number, optional, orNull, record, text } from './rule.js';
 
 type FieldRules<T> = { readonly [Field in keyof T]-?: Rule };
 
@@ -38,6 +38,7 @@ const facts: FieldRules<PostmasterFacts> = {
   classes,
   waiting: count,
   clients: count,
+  segments: optional(record({ used: count, max: count, sizeBytes: count })),
   configFile: orNull(text(MAX_TEXT)),
   logFile: orNull(text(MAX_TEXT)),
   reloadedAt: orNull(instant),

@@ -32,7 +32,8 @@ import {
   record,
   text,
 } from './rule.js';
-import { activityRule, errorRule, resultRule, sparesRule, statusRule } from './statusSchema.js';
+import { memoryRules, segmentRules } from './segmentSchema.js';
+import { activityRule, errorRule, resultRule, sparesRule, statusRule, waitEventRule } from './statusSchema.js';
 
 /**
  * A whole frame arrived, and it is no message of this conversation: the reader's owner says goodbye with it. Or, since
@@ -56,6 +57,7 @@ export class MessageError extends FrameError {
   }
 }
 
+/** What each field of a message must be. */
 type FieldRules<M> = { readonly [Field in Exclude<keyof M, 'type'>]-?: Rule };
 
 type Table<M extends { readonly type: string }> = {
@@ -173,6 +175,7 @@ export const parseClientMessage = parser<ClientMessage>(
     channelData: { more: boolean, ...workerKey },
     channelCredit: { bytes: bytesCount, ...workerKey },
     channelEnd: workerKey,
+    ...segmentRules,
   },
   { register: (message) => oneForBytes(message.worker.mainArg), channelData: one },
 );
@@ -197,6 +200,7 @@ export const parsePostmasterMessage = parser<PostmasterMessage>(
     channelData: { more: boolean, ...workerKey },
     channelCredit: { bytes: bytesCount, ...workerKey },
     channelEnd: workerKey,
+    ...memoryRules,
   },
   {
     registered: (message) => oneForBytes(message.status.result),
@@ -217,6 +221,7 @@ export const parseWorkerMessage = parser<WorkerMessage>(
     entered: {},
     ready: {},
     progress,
+    waitEvent: { event: waitEventRule },
     said: { saying },
     log: { level, message: text(MAX_LONG_TEXT), fields: orNull(anyRecord) },
     channelData: { more: boolean },

@@ -138,6 +138,9 @@ const statusFields: Rule = record({
 /** What a worker that returned gave, as it travels. */
 export const resultRule: Rule = orNull(result);
 
+/** What a worker waits for. */
+export const waitEventRule: Rule = orNull(text(64));
+
 /** One line of what is shown of all workers. */
 export const activityRule: Rule = record({
   slot: integer(0, 999_999_999),
@@ -158,6 +161,7 @@ export const activityRule: Rule = record({
   retryAt: orNull(instant),
   forkedAt: orNull(instant),
   progress: orNull(record({ done: instant, total: orNull(instant) })),
+  waitEvent: optional(waitEventRule),
 });
 
 export const sparesRule: Rule = record({

@@ -208,6 +208,7 @@ export class FakePostmaster implements AsyncDisposable {
     assert(life !== undefined, 'a fake has a first life from the beginning');
     const world: World = {
       dial: () => life.dial(),
+      descriptorOf: () => -1,
       now: () => this.clock.date.getTime(),
       prepareDirectory: (directory) => mkdirSync(join(directory, 'args'), { recursive: true, mode: 0o700 }),
       findWorker: this.#parts.functions.findWorker,

@@ -132,6 +132,7 @@ test('a narrow terminal is shown fewer columns of bgworker ps, and what is not a
     retryAt: at,
     forkedAt: null,
     progress: null,
+    waitEvent: null,
   };
   const heads = (columns: number, rows: readonly Activity[]): string[] =>
     tableOf(rows, columns).split('\n')[0]?.split(/ +/) ?? [];

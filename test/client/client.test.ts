@@ -77,7 +77,13 @@ test('activity is what the postmaster sees, with dates', async () => {
       deaths: 0,
       reason: null,
     } as const),
-    ...{ startedFrom: null, retryAt: null, forkedAt: now - 60_000, progress: { done: 1, total: null } },
+    ...{
+      startedFrom: null,
+      retryAt: null,
+      forkedAt: now - 60_000,
+      progress: { done: 1, total: null },
+      waitEvent: null,
+    },
   };
   connection.send({
     type: 'activity',

@@ -55,6 +55,7 @@ export const row: ActivityRow = {
   ...{ phase: 'ready', state: 'ready', pid: 7, attempts: 1, deaths: 0, reason: null, retryAt: null, forkedAt: 1 },
   startedFrom: { kind: 'cold', because: 'env', variable: 'LANG' },
   progress: { done: 1, total: null },
+  waitEvent: 'MessageQueueReceive',
 };
 
 /** The words with which somebody introduces himself. */
@@ -94,11 +95,21 @@ const client: Samples<ClientMessage> = {
   channelData: [encodeFrame({ type: 'channelData', more: false, ...key }, [bytes])],
   channelCredit: [{ type: 'channelCredit', bytes: 5, ...key }],
   channelEnd: [{ type: 'channelEnd', ...key }],
+  memoryJoin: [{ type: 'memoryJoin', request: 1 }],
+  segmentCreate: [{ type: 'segmentCreate', request: 1, sizeBytes: 4096 }],
+  segmentNamed: [{ type: 'segmentNamed', request: 1, name: 'n', sizeBytes: 4096 }],
+  segmentInitialised: [{ type: 'segmentInitialised', request: 1, id: 2 }],
+  segmentAttach: [{ type: 'segmentAttach', request: 1, id: 2 }],
+  segmentPin: [{ type: 'segmentPin', request: 1, id: 2 }],
+  segmentUnpin: [{ type: 'segmentUnpin', request: 1, id: 2 }],
+  segmentList: [{ type: 'segmentList', request: 1 }],
+  segmentDetach: [{ type: 'segmentDetach', id: 2 }],
 };
 
 const facts: PostmasterFacts = {
   ...{ package: '0.1.0', path: '/p/', node: 'v20.19.0', pid: 7, epoch: 'e', directory: '/d', startedAt: 1 },
   ...{ state: 'running', slots: { used: 1, max: 2 }, classes: { c: { used: 1, max: 2, reserved: 0 } } },
+  segments: { used: 1, max: 1024, sizeBytes: 4096 },
   ...{ waiting: 0, clients: 1, configFile: '/c.mjs', logFile: null, reloadedAt: 1.5, settings: { spareWorkers: 2 } },
 };
 
@@ -136,6 +147,18 @@ const postmaster: Samples<PostmasterMessage> = {
   channelData: [encodeFrame({ type: 'channelData', more: true, ...key }, [bytes])],
   channelCredit: [{ type: 'channelCredit', bytes: 5, ...key }],
   channelEnd: [{ type: 'channelEnd', ...key }],
+  memory: [{ type: 'memory', request: 1, member: 5, doorbells: '/d/doorbells' }],
+  segment: [{ type: 'segment', request: 1, id: 2, sizeBytes: 4096, file: '/dev/shm/bgworker.e.2', created: true }],
+  segments: [
+    {
+      ...{ type: 'segments', request: 1 },
+      rows: [
+        { id: 2, name: 'n', sizeBytes: 4096, pinned: true, holders: [{ member: 5, worker: key }] },
+        { id: 3, name: null, sizeBytes: 1, pinned: false, holders: [{ member: 6, worker: null }] },
+      ],
+    },
+  ],
+  memberGone: [{ type: 'memberGone', member: 5 }],
 };
 
 const fromWorker: Samples<WorkerMessage> = {
@@ -149,6 +172,10 @@ const fromWorker: Samples<WorkerMessage> = {
   entered: [{ type: 'entered' }],
   ready: [{ type: 'ready' }],
   progress: [{ type: 'progress', done: 1, total: 2 }],
+  waitEvent: [
+    { type: 'waitEvent', event: 'MessageQueueReceive' },
+    { type: 'waitEvent', event: null },
+  ],
   said: [
     encodeSaying({ word: 'returned', asked: false, result: { state: 'bytes', bytes } }),
     encodeSaying({ word: 'returned', asked: false, result: null }),
