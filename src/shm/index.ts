@@ -6,6 +6,7 @@ export type { Chunk } from './chunk.js';
 export { ALIGNMENT, aligned } from './chunk.js';
 export type { SharedLatchEvent } from './latch.js';
 export { SharedLatch } from './latch.js';
+export { checkSharedMemory } from './libC.js';
 export { MAX_SEGMENT_BYTES, Mapping } from './mapping.js';
 export type { BlockingWaitOptions, MemberLine, MemberOptions, Place, WaitOptions } from './member.js';
 export { Member } from './member.js';

@@ -32,6 +32,11 @@ export function libC(): LibC {
   return loaded;
 }
 
+/** The same, for whoever wants to know it beforehand. */
+export function checkSharedMemory(): void {
+  libC();
+}
+
 function load(): LibC {
   if (process.platform !== 'linux' && process.platform !== 'darwin') {
     throw new BgworkerError('ERR_NO_SHARED_MEMORY', 'there is no shared memory between processes on this system', {

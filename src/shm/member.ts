@@ -43,17 +43,17 @@ export type BlockingWaitOptions = Pick<WaitOptions, 'timeoutMs'>;
 
 /** The line to the postmaster, for blocking waits. */
 export interface MemberLine extends PollLine {
-  /** What is to be thrown when it has hung up. */
-  hungUp(): Error;
+  /** What is to be thrown when it has hung up; without it, the event loop has to find out. */
+  hungUp?(): Error;
 }
 
 export interface MemberOptions {
   readonly number: number;
   /** Where the doorbells are. */
   readonly doorbells: string;
-  readonly lines?: readonly MemberLine[];
-  /** Tells what this process waits for; null when it has stopped. */
-  readonly publishWait?: (event: string | null) => void;
+  readonly lines?: () => readonly MemberLine[];
+  /** Tells what this process waits for; null when it has stopped. `isBlocking`: its event loop stands still. */
+  readonly publishWait?: (event: string | null, isBlocking: boolean) => void;
 }
 
 /** Looks without sleeping at first: whoever is woken that often is mostly faster than that. */
@@ -62,13 +62,13 @@ const SPINS = 50;
 export class Member {
   readonly number: number;
   readonly #doorbell: Doorbell;
-  readonly #lines: readonly MemberLine[];
-  readonly #publishWait: (event: string | null) => void;
+  readonly #lines: () => readonly MemberLine[];
+  readonly #publishWait: (event: string | null, isBlocking: boolean) => void;
   readonly #waits = new Set<() => void>();
   #lost: Error | undefined;
   #willLook = false;
 
-  constructor({ number, doorbells, lines = [], publishWait = () => {} }: MemberOptions) {
+  constructor({ number, doorbells, lines = () => [], publishWait = () => {} }: MemberOptions) {
     this.number = number;
     this.#lines = lines;
     this.#publishWait = publishWait;
@@ -99,11 +99,17 @@ export class Member {
     this.#lookAll();
   }
 
-  /** This member takes part no more: every wait, present and future, fails with the error. Safe to call twice. */
+  /**
+   * This member takes part no more: every wait, present and future, fails with the error. It can still wake others,
+   * which who lets go of something has to do, until it is closed. Safe to call twice.
+   */
   lose(error: Error): void {
-    if (this.#lost !== undefined) return;
-    this.#lost = error;
+    this.#lost ??= error;
     this.#lookAll();
+  }
+
+  /** The end of its doorbell, by which others see that it is gone. Safe to call twice. */
+  close(): void {
     this.#doorbell.close();
   }
 
@@ -131,7 +137,7 @@ export class Member {
       if (timeoutMs === 0) return 'timeout';
     }
     const endAt = performance.now() + timeoutMs;
-    this.#publishWait(place.event);
+    this.#publishWait(place.event, true);
     try {
       for (;;) {
         place.sleep();
@@ -143,7 +149,7 @@ export class Member {
       }
     } finally {
       place.rise();
-      this.#publishWait(null);
+      this.#publishWait(null, true);
     }
   }
 
@@ -156,7 +162,7 @@ export class Member {
         clearTimeout(timer);
         signal?.removeEventListener('abort', aborted);
         place.rise();
-        if (this.#waits.size === 0) this.#publishWait(null);
+        if (this.#waits.size === 0) this.#publishWait(null, false);
       };
       const aborted = (): void => {
         end();
@@ -188,7 +194,7 @@ export class Member {
       };
       this.#waits.add(look);
       this.#doorbell.listen();
-      this.#publishWait(place.event);
+      this.#publishWait(place.event, false);
       signal?.addEventListener('abort', aborted, { once: true });
       if (timeoutMs !== Infinity) startTimer(performance.now() + timeoutMs);
       look();
@@ -201,14 +207,15 @@ export class Member {
   }
 
   #block(timeoutMs: number, peer: number): void {
-    const event = this.#doorbell.block(timeoutMs, peer, this.#lines);
+    const event = this.#doorbell.block(timeoutMs, peer, this.#lines());
     if (event === 'timeout' || event === 'peerGone') return;
     if (event === 'rung') {
       // Some of the rings may have been for those who wait on the event loop.
       if (this.#waits.size > 0) this.#lookSoon();
       return;
     }
-    if (event !== 'signal' && event.hungUp) throw (event.line as MemberLine).hungUp();
+    const end = event === 'signal' || !event.hungUp ? undefined : (event.line as MemberLine).hungUp?.();
+    if (end !== undefined) throw end;
     throw new BgworkerError('ERR_WAIT_INTERRUPTED', 'a blocking wait was interrupted', {
       detail: event === 'signal' ? 'by a signal' : 'the postmaster has said something',
       hint: 'let the event loop run, for example by await setImmediate() of node:timers/promises, then wait again; nothing is lost',

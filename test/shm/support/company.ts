@@ -107,7 +107,10 @@ export class Company {
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const child of this.#children) await child.kill();
-    for (const member of this.#members) member.lose(new Error('the test is over'));
+    for (const member of this.#members) {
+      member.lose(new Error('the test is over'));
+      member.close();
+    }
     for (const file of this.#files) unlinkSync(file);
     assert.deepEqual(
       readdirSync(memory).filter((name) => name.startsWith(basename(this.folder))),
