@@ -1,5 +1,8 @@
 /**
- * A segment of dynamic shared memory as users hold it. PostgreSQL: dsm_segment, and what one does with it.
+ * A segment of dynamic shared memory as users hold it, and its handle: the postmaster's epoch and a number that no other
+ * segment of it ever has, so a handle that is kept too long names nothing, and never somebody else's memory.
+ *
+ * PostgreSQL: dsm_segment, and what one does with it.
  */
 import { BgworkerError } from '../base/index.js';
 import type { MemoryLink } from '../client/index.js';
