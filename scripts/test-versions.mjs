@@ -1,15 +1,12 @@
 /**
  * `npm run test:versions -- [20 22 24 26] [what `npm test` takes]`: the same tests under every supported Node.
  *
- * Each Node comes from the registry as a package of one binary, and stays in .cache/node. It stands first in PATH, so
- * that processes which the tests start by name run under it too.
+ * Each stands first in PATH, so that processes which the tests start by name run under it too.
  */
-import { spawn, spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { spawn } from 'node:child_process';
 import { delimiter, join } from 'node:path';
+import { majorOf, nodeOf, versions } from './nodes.mjs';
 import { root, setup } from './setup.mjs';
-
-const versions = ['20.20.2', '22.23.3', '24.21.0', '26.10.0'];
 
 setup();
 const args = process.argv.slice(2);
@@ -25,42 +22,6 @@ for (const version of versions) {
 }
 console.table(rows);
 process.exitCode = rows.every((row) => row.exitCode === 0) ? 0 : 1;
-
-function majorOf(version) {
-  return version.split('.')[0];
-}
-
-/** The folder that holds `node` of this version. Ours will do where its major is the one wanted of Node 20. */
-function nodeOf(version) {
-  if (majorOf(version) === '20' && majorOf(process.versions.node) === '20') {
-    return { directory: join(process.execPath, '..'), exact: process.versions.node };
-  }
-  const home = join(root, '.cache/node', version);
-  if (!existsSync(join(home, 'bin/node'))) download(version, home);
-  return { directory: join(home, 'bin'), exact: version };
-}
-
-/** Unpacks beside the goal and renames, so that an interrupted download is never taken for a Node. */
-function download(version, home) {
-  mkdirSync(join(home, '..'), { recursive: true });
-  const scratch = mkdtempSync(`${home}-`);
-  try {
-    must('npm', ['pack', '--silent', `node-${process.platform}-${process.arch}@${version}`], scratch);
-    must('tar', ['-xzf', readdirSync(scratch)[0], '--strip-components=1'], scratch);
-    rmSync(home, { recursive: true, force: true });
-    // Tests run it as another user too.
-    chmodSync(scratch, 0o755);
-    renameSync(scratch, home);
-  } finally {
-    rmSync(scratch, { recursive: true, force: true });
-  }
-}
-
-function must(command, commandArgs, cwd) {
-  const { status, error } = spawnSync(command, commandArgs, { cwd, stdio: ['ignore', 'ignore', 'inherit'] });
-  if (status !== 0)
-    throw new Error(`${command} ${commandArgs.join(' ')} failed: ${error?.message ?? `exit ${status}`}`);
-}
 
 function runTests(directory, testArgs) {
   return new Promise((resolve) => {
