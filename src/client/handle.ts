@@ -23,6 +23,7 @@ import type { WorkerChannel } from './channel.js';
 import { errorOfEnd } from './connection.js';
 import { PostmasterDiedError } from './errors.js';
 import { EventBuffer } from './eventBuffer.js';
+import { linkToPeer } from './memoryLink.js';
 import { readResult } from './result.js';
 import { waitFor } from './waiting.js';
 import type { Progress, WatchedWorker } from './watchedWorker.js';
@@ -357,6 +358,11 @@ export class BackgroundWorkerHandle<Result = unknown> implements AsyncIterable<W
   }
 
   /** Its postmaster died before it had its last word. */
+  /** @internal */
+  [linkToPeer](): WatchedWorker {
+    return this.#watched;
+  }
+
   get #isLeftBehind(): boolean {
     const { told, end } = this.#watched;
     return end === null ? told === null : end.how === 'postmasterDied' || end.how === 'shutdown';

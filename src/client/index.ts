@@ -53,7 +53,7 @@ export {
   resolvePreload,
   type WorkerSetting,
 } from './settings.js';
-export { memoryLinkOf, publishWait } from './sharedMemory.js';
+export { type ExpectedPeer, expectedPeer, memoryLinkOf, publishWait } from './sharedMemory.js';
 export { checkPlatform } from './surroundings.js';
 export type { LaunchOptions, RegisterOptions, RunOptions, WithArgs } from './verbs.js';
 export type { Progress } from './watchedWorker.js';

@@ -80,6 +80,9 @@ export interface MemoryLink {
 /** Under this name a client gives its link, also one of another copy of the package. */
 export const linkToMemory: unique symbol = Symbol.for('bgworker.memoryLink');
 
+/** Under this name a handle gives its worker, also one of another copy of the package. */
+export const linkToPeer: unique symbol = Symbol.for('bgworker.peerLink');
+
 /** What the link needs of a backend. */
 export interface MemoryHost {
   greeting(): Greeting;

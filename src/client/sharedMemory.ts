@@ -3,8 +3,9 @@
  * its orders besides.
  */
 import type { Client } from './client.js';
+import type { BackgroundWorkerHandle } from './handle.js';
 import type { MemoryLink } from './memoryLink.js';
-import { linkToMemory } from './memoryLink.js';
+import { linkToMemory, linkToPeer } from './memoryLink.js';
 import { runtime } from './runtime.js';
 
 /** The link of a client, also of one that another copy of the package made. */
@@ -21,4 +22,25 @@ export function memoryLinkOf(client: Client): MemoryLink {
 /** What this worker waits for, for people; null when it waits no more. Outside a worker it is told to nobody. */
 export function publishWait(event: string | null, isBlocking = false): void {
   runtime.worker?.publishWait?.(event, isBlocking);
+}
+
+/** A worker as the other side of something, before it has come there. */
+export interface ExpectedPeer {
+  /** It will not come: it has stopped, if only until it is started again (R-MQ-43), or its postmaster has. */
+  readonly isGone: boolean;
+  /** Calls while the bytes are read that say so, perhaps more than once. */
+  onGone(listener: () => void): () => void;
+}
+
+export function expectedPeer(handle: BackgroundWorkerHandle): ExpectedPeer {
+  const isGone = (): boolean => handle.status !== 'started' && handle.status !== 'notYetStarted';
+  return {
+    get isGone() {
+      return isGone();
+    },
+    onGone: (listener) =>
+      handle[linkToPeer]().onChange(() => {
+        if (isGone()) listener();
+      }),
+  };
 }
