@@ -39,6 +39,8 @@ export interface ReloadableSettings {
   readonly finalWordsKeptMs?: number | undefined;
   /** With how many bytes of results in all. Default 64 MiB. */
   readonly resultBytesKept?: number | undefined;
+  /** How many segments of shared memory there may be. Default 1024. */
+  readonly maxSegments?: number | undefined;
   /**
    * Spare processes, booted and idle, so that a start takes about a millisecond. Default: none until the first start,
    * then 1. A number that is given holds from the beginning.

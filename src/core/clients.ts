@@ -7,6 +7,7 @@ import type { ClientEvent, ClientId, PostmasterEvent } from './event.js';
 import { refuse, reply, unknownWorker } from './notification.js';
 import { PersistentMap } from './persistentMap.js';
 import { watchedBy } from './registration.js';
+import { memberGone } from './segments.js';
 import { mayShutDown, stopEverything } from './shutdown.js';
 import type { Draft, Run } from './state.js';
 import { changeTenant, putTenant, tenantOf, tenants } from './state.js';
@@ -14,7 +15,7 @@ import { isLeaving, stopWorker } from './stopping.js';
 import type { WorkerKey } from './workerHandle.js';
 
 export function clientConnected(draft: Draft, id: ClientId, worker: WorkerKey | null): void {
-  draft.clients = draft.clients.set(id, { worker, blocked: false, untold: PersistentMap.empty() });
+  draft.clients = draft.clients.set(id, { worker, blocked: false, untold: PersistentMap.empty(), untoldGone: [] });
 }
 
 export function clientGone(draft: Draft, id: ClientId): void {
@@ -22,6 +23,7 @@ export function clientGone(draft: Draft, id: ClientId): void {
   draft.clients = draft.clients.delete(id);
   draft.watchingAll = draft.watchingAll.filter((other) => other !== id);
   draft.waiting = draft.waiting.filter((asked) => asked.client !== id);
+  memberGone(draft, id);
   const concerned = [...tenants(draft)].filter(
     ({ watchers, registrant }) => registrant === id || watchers.includes(id),
   );

@@ -1,8 +1,10 @@
 /**
- * What is told and shown of workers: the status that answers and notifications carry, and the rows of
+ * What is told and shown of workers and of shared memory: the status that answers and notifications carry, and the rows of
  * `client.activity()` and `bgworker ps` (PostgreSQL's pg_stat_activity). It reads the state and changes nothing.
  */
+import type { SegmentId } from './event.js';
 import { lastWordOf } from './lastWords.js';
+import type { SegmentRow, SegmentsUse } from './sharedMemory.js';
 import type { Draft, Run, State, Tenant } from './state.js';
 import { isAwaitingSpare, tenantOf, tenants } from './state.js';
 import type { WorkerKey } from './workerHandle.js';
@@ -120,7 +122,7 @@ function activityRow(tenant: Tenant, at: number): ActivityRow {
     retryAt,
     forkedAt: run.state === 'up' ? run.forkedAt : null,
     progress: tenant.progress,
-    waitEvent: null,
+    waitEvent: run.state === 'up' ? run.waitEvent : null,
   };
 }
 
@@ -140,4 +142,23 @@ function describeRun(run: Run, at: number): string {
       if (run.stop === null) return run.saying === null ? (run.phase ?? 'starting') : 'ending';
       return run.stop.killed ? 'being killed' : `stopping (${run.stop.cause.why})`;
   }
+}
+
+/** How full it is. */
+export function segmentsUse({ memory, limits }: State): SegmentsUse {
+  return { used: memory.segments.size, max: limits.maxSegments, sizeBytes: memory.sizeBytes };
+}
+
+/** The segments from number `from` on, in their order. */
+export function segmentRows({ memory, clients }: State, from: SegmentId): SegmentRow[] {
+  const segments = [...memory.segments.entries()].map(([, segment]) => segment).filter(({ id }) => id >= from);
+  return segments
+    .sort((one, other) => one.id - other.id)
+    .map(({ id, name, sizeBytes, isPinned, holders }) => ({
+      id,
+      name,
+      sizeBytes,
+      pinned: isPinned,
+      holders: holders.map((member) => ({ member, worker: clients.get(member)?.worker ?? null })),
+    }));
 }

@@ -4,8 +4,9 @@
  * whoever is told, so that he who reacts at once finds the slot free.
  */
 import type { BackgroundWorker } from './backgroundWorker.js';
-import type { AttemptKey, ClientId } from './event.js';
+import type { AttemptKey, ClientId, SegmentId } from './event.js';
 import type { Refusal } from './refusal.js';
+import type { MemberId } from './sharedMemory.js';
 import type { WorkerKey } from './workerHandle.js';
 import type { WorkerStatus } from './workerStatus.js';
 
@@ -14,6 +15,15 @@ export type Answer =
   | { readonly answer: 'registered'; readonly status: WorkerStatus; readonly existing: boolean }
   | { readonly answer: 'refused'; readonly refusal: Refusal }
   | { readonly answer: 'status'; readonly status: WorkerStatus }
+  /** It has joined shared memory, by this number. */
+  | { readonly answer: 'memory'; readonly member: MemberId }
+  /** `created`: the asker has to make the file, and nobody else knows the segment yet. */
+  | {
+      readonly answer: 'segment';
+      readonly id: SegmentId;
+      readonly sizeBytes: number;
+      readonly created: boolean;
+    }
   | { readonly answer: 'done' };
 
 /** Why a worker is asked to stop; it reads this as the reason of its signal. */
@@ -44,6 +54,12 @@ export type Effect =
   | (AttemptKey & { readonly type: 'measureMemory'; readonly pid: number })
   /** Its slot is free and it will never run again: whatever was kept for its runs can go. */
   | (WorkerKey & { readonly type: 'workerEnded'; readonly worker: BackgroundWorker; readonly status: WorkerStatus })
+  /** Nobody holds it any more: the file goes. Once for each segment there was. */
+  | { readonly type: 'removeSegment'; readonly id: SegmentId }
+  /** They held a segment together with it when its connection ended. */
+  | { readonly type: 'memberGone'; readonly clients: readonly ClientId[]; readonly member: MemberId }
+  /** Its doorbell goes. */
+  | { readonly type: 'clearMember'; readonly member: MemberId }
   /** For the log: an attempt ended. `told`: the client that registered it hears of that. */
   | {
       readonly type: 'reportStop';

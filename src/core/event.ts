@@ -15,6 +15,9 @@ import type { WorkerResult } from './workerStatus.js';
 /** A connection, by a number that is never used twice. */
 export type ClientId = number;
 
+/** A segment of shared memory, by a number that is counted up and never used twice. */
+export type SegmentId = number;
+
 /** One attempt to start one worker. */
 export interface AttemptKey extends WorkerKey {
   readonly attempt: number;
@@ -27,6 +30,10 @@ interface Request {
 }
 
 interface RequestAboutWorker extends Request, WorkerKey {}
+
+interface RequestAboutSegment extends Request {
+  readonly id: SegmentId;
+}
 
 export type ClientEvent =
   /** `worker` when the client lives in a background worker: such a client does not hold up a smart shutdown. */
@@ -55,6 +62,18 @@ export type ClientEvent =
   | (RequestAboutWorker & { readonly type: 'terminationRequested'; readonly timeoutMs: number | null })
   | (RequestAboutWorker & { readonly type: 'restartRequested' });
 
+/** What clients ask of shared memory. */
+export type MemoryEvent =
+  | (Request & { readonly type: 'memoryJoinRequested' })
+  | (Request & { readonly type: 'segmentRequested'; readonly sizeBytes: number })
+  | (Request & { readonly type: 'namedSegmentRequested'; readonly name: string; readonly sizeBytes: number })
+  /** Whoever was told to make a named segment ready has done so. */
+  | (RequestAboutSegment & { readonly type: 'segmentInitialised' })
+  | (RequestAboutSegment & { readonly type: 'segmentAttachRequested' })
+  | (RequestAboutSegment & { readonly type: 'segmentPinRequested' })
+  | (RequestAboutSegment & { readonly type: 'segmentUnpinRequested' })
+  | { readonly type: 'segmentDetached'; readonly client: ClientId; readonly id: SegmentId };
+
 export type WorkerEvent =
   | (AttemptKey & { readonly type: 'workerForked'; readonly pid: number })
   | (AttemptKey & {
@@ -69,6 +88,7 @@ export type WorkerEvent =
   | (AttemptKey & { readonly type: 'functionEntered' })
   | (AttemptKey & { readonly type: 'readyReported' })
   | (AttemptKey & { readonly type: 'progressReported'; readonly done: number; readonly total: number | null })
+  | (AttemptKey & { readonly type: 'waitEventTold'; readonly event: string | null })
   | (AttemptKey & { readonly type: 'workerSaid'; readonly saying: Saying })
   /** The process is gone, and its channel and output were read to the end. */
   | (AttemptKey & { readonly type: 'workerExited'; readonly jitter: number } & ExitFacts)
@@ -130,4 +150,4 @@ export type SpareEvent =
   /** A file that spares had preloaded has changed. */
   | { readonly type: 'sparesStale' };
 
-export type Event = { readonly at: number } & (ClientEvent | WorkerEvent | SpareEvent | PostmasterEvent);
+export type Event = { readonly at: number } & (ClientEvent | MemoryEvent | WorkerEvent | SpareEvent | PostmasterEvent);

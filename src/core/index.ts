@@ -15,7 +15,7 @@ export {
   type RestartPolicy,
   type StartTime,
 } from './backgroundWorker.js';
-export { activityOf, statusOfKey } from './describe.js';
+export { activityOf, segmentRows, segmentsUse, statusOfKey } from './describe.js';
 export type { Answer, Effect, StopOrder } from './effect.js';
 export type { ErrorRecord } from './errorRecord.js';
 export type {
@@ -24,8 +24,10 @@ export type {
   ClientId,
   Event,
   ExitFacts,
+  MemoryEvent,
   PostmasterEvent,
   Saying,
+  SegmentId,
   WorkerEvent,
 } from './event.js';
 export { checkState } from './invariants.js';
@@ -34,7 +36,7 @@ export { type ListChange, planReload, tellReload, waitingForSlot } from './liste
 export type { Refusal, RefusalCode } from './refusal.js';
 export { isSameValue } from './sameValue.js';
 export { nextWakeupAt } from './schedule.js';
-export type { MemberId, SegmentId, SegmentRow, SegmentsUse } from './sharedMemory.js';
+export type { MemberId, SegmentRow, SegmentsUse } from './sharedMemory.js';
 export { sparesActivity } from './spares.js';
 export { isGoingDown, type State, type Tenant, tenantOf, tenants } from './state.js';
 export { lastKillAt } from './stopping.js';

@@ -1,18 +1,23 @@
 /**
- * What must hold in every state. The slots that a transition touched are checked after it, in production too: a state
+ * What must hold in every state. The slots and segments that a transition touched are checked after it, in production too: a state
  * that nobody understands is worse than a postmaster that ends, since its clients know at once when it does. The whole
  * state is checked in tests, in the simulation, and by the postmaster every thousandth transition.
  */
 import { assert } from '../base/index.js';
+import { checkMemory, checkSegment } from './memoryInvariants.js';
 import { isAwaitingCrashGroup, isGroupGoingDown } from './startCondition.js';
-import type { Slot, State, Stop, Tenant } from './state.js';
+import type { Draft, Slot, State, Stop, Tenant } from './state.js';
 import { dueAtOf, isLaunching, tenantOf, tenants } from './state.js';
 import { isLeaving } from './stopping.js';
 import { formatKey } from './workerHandle.js';
 import type { WorkerIndex } from './workerIndex.js';
 import { hasWorker } from './workerIndex.js';
 
-export function checkTouched(state: State, touched: readonly number[]): void {
+export function checkTouched(state: State, { touched, touchedSegments }: Draft): void {
+  for (const id of touchedSegments) {
+    const segment = state.memory.segments.get(id);
+    if (segment !== undefined) checkSegment(state, segment);
+  }
   for (const index of touched) {
     const slot = state.slots.get(index);
     assert(slot !== undefined, 'a touched slot is there');
@@ -42,6 +47,7 @@ export function checkState(state: State): void {
   checkLastWords(state);
   checkStart(state);
   checkSpares(state);
+  checkMemory(state);
 }
 
 function checkSlot(state: State, index: number, slot: Slot): void {
@@ -109,7 +115,8 @@ function checkClients(state: State): void {
   for (const asked of state.waiting) assert(state.clients.has(asked.client), 'who waits for a slot is connected');
   assert(state.waiting.length === 0 || state.shutdown.state !== 'stopping', 'nobody waits for a slot in a shutdown');
   for (const [, client] of state.clients.entries()) {
-    assert(client.blocked || client.untold.size === 0, 'who is not blocked was told everything');
+    const hasUntold = client.untold.size > 0 || client.untoldGone.length > 0;
+    assert(client.blocked || !hasUntold, 'who is not blocked was told everything');
   }
 }
 

@@ -115,6 +115,9 @@ function applyProcessFact(
       putTenant(draft, reported);
       return tellProgress(draft, reported);
     }
+    case 'waitEventTold':
+      if (isAwaitingSpare(run)) return;
+      return putTenant(draft, changeTenant(tenant, { run: changeUp(run, { waitEvent: event.event }) }));
     case 'workerSaid':
       // The first word is the cause; what follows (an exit after an error) is its consequence.
       if (run.saying !== null || isAwaitingSpare(run)) return;
@@ -160,6 +163,7 @@ function newProcess(draft: Draft, worker: BackgroundWorker, pid: number, phase: 
     phase,
     forkedAt: draft.at,
     enteredAt: null,
+    waitEvent: null,
     saying: null,
     leaveBy: null,
     stop: null,

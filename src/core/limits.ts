@@ -25,6 +25,8 @@ export interface Limits {
   readonly finalWordsKept: number;
   readonly finalWordsKeptMs: number;
   readonly resultBytesKept: number;
+  /** How many segments of shared memory there may be. */
+  readonly maxSegments: number;
   /** How many spare processes are kept ready, and how long after the last start that one could have served. */
   readonly spareWorkers: number;
   readonly spareIdleMs: number;
@@ -50,6 +52,7 @@ export function defaultLimits(maxWorkerProcesses: number): Limits {
     finalWordsKept: 1_000,
     finalWordsKeptMs: 3_600_000,
     resultBytesKept: 64 * 1024 * 1024,
+    maxSegments: 1_024,
     spareWorkers: 0,
     spareIdleMs: 60_000,
     preload: [],

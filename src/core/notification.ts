@@ -81,7 +81,8 @@ export function clientBlocked(draft: Draft, id: ClientId): void {
 export function clientDrained(draft: Draft, id: ClientId): void {
   const client = draft.clients.get(id);
   if (client === undefined) return;
-  draft.clients = draft.clients.set(id, { ...client, blocked: false, untold: PersistentMap.empty() });
+  draft.clients = draft.clients.set(id, { ...client, blocked: false, untold: PersistentMap.empty(), untoldGone: [] });
+  for (const member of client.untoldGone) draft.effects.push({ type: 'memberGone', clients: [id], member });
   for (const [, key] of client.untold.entries()) {
     const status = statusOfKey(draft, key);
     if (status !== undefined) draft.effects.push({ type: 'notify', client: id, status });

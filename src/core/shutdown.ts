@@ -6,6 +6,7 @@
  */
 import { refuse } from './notification.js';
 import { SHUTTING_DOWN } from './registration.js';
+import { refuseWaitingForSegments, removeAllSegments } from './segments.js';
 import type { Draft, State } from './state.js';
 import { tenantOf, tenants } from './state.js';
 import { stopWorker } from './stopping.js';
@@ -36,6 +37,7 @@ export function stopEverything(draft: Draft, mode: ShutdownMode, graceMs: number
   const { waiting } = draft;
   draft.waiting = [];
   for (const asked of waiting) refuse(draft, asked, SHUTTING_DOWN);
+  refuseWaitingForSegments(draft);
   for (const { slot, generation } of [...tenants(draft)]) {
     // The end of one can have changed the next.
     const tenant = tenantOf(draft, { slot, generation });
@@ -49,5 +51,6 @@ export function stopEverything(draft: Draft, mode: ShutdownMode, graceMs: number
 export function exitWhenEmpty(draft: Draft): void {
   if (draft.shutdown.state !== 'stopping' || draft.slots.used > 0 || draft.spares.pool.length > 0) return;
   draft.shutdown = { state: 'exited' };
+  removeAllSegments(draft);
   draft.effects.push({ type: 'exit' });
 }

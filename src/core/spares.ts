@@ -18,8 +18,10 @@
 import type { BackgroundWorker } from './backgroundWorker.js';
 import type { SpareEvent } from './event.js';
 import type { Limits } from './limits.js';
-import type { Draft, Spare, Spares, State } from './state.js';
-import { isGoingDown, NEVER_WANTED } from './state.js';
+import type { Spare, Spares } from './sparePool.js';
+import { NEVER_WANTED } from './sparePool.js';
+import type { Draft, State } from './state.js';
+import { isGoingDown } from './state.js';
 import type { SparesActivity, StartedFrom } from './workerStatus.js';
 
 /** What a start brings about is served first; making a process takes the postmaster a millisecond or two. */

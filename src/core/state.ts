@@ -9,12 +9,14 @@
  */
 import type { BackgroundWorker } from './backgroundWorker.js';
 import type { Effect } from './effect.js';
-import type { ClientId, Saying } from './event.js';
+import type { ClientId, Saying, SegmentId } from './event.js';
 import type { LastWords } from './lastWords.js';
 import type { Limits } from './limits.js';
 import type { ListedWorker } from './listedWorker.js';
 import type { PersistentMap } from './persistentMap.js';
+import type { MemberId, SharedMemory } from './sharedMemory.js';
 import type { SlotSummary, SlotTree } from './slotTree.js';
+import type { Spares } from './sparePool.js';
 import type { Phase, ShutdownMode, StopReason } from './stopReason.js';
 import type { WorkerKey } from './workerHandle.js';
 import type { WorkerIndex } from './workerIndex.js';
@@ -44,6 +46,7 @@ export interface State {
   readonly listed: readonly ListedWorker[];
   readonly lastWords: LastWords;
   readonly spares: Spares;
+  readonly memory: SharedMemory;
   readonly pass: Pass;
   readonly shutdown: Shutdown;
 }
@@ -77,6 +80,8 @@ export interface Client {
   readonly blocked: boolean;
   /** While blocked: the workers whose newest status it has not been told. */
   readonly untold: PersistentMap<string, Untold>;
+  /** While blocked: members of whose end it has not been told. */
+  readonly untoldGone: readonly MemberId[];
 }
 
 export interface Untold extends WorkerKey {
@@ -143,6 +148,8 @@ export interface Up {
   /** When it was forked, or given the job. */
   readonly forkedAt: number;
   readonly enteredAt: number | null;
+  /** What it said that it waits for. */
+  readonly waitEvent: string | null;
   /** The first thing it said of its own end; later words do not change it. */
   readonly saying: Saying | null;
   /** By when it must have ended, since it said that; Infinity once it was killed for not doing so. Null before. */
@@ -155,40 +162,6 @@ export interface Up {
   /** When its memory is measured next; Infinity without a limit. */
   readonly measureAt: number;
 }
-
-export interface Spares {
-  /** Numbers are never used twice. */
-  readonly next: number;
-  /** In the order in which they were made. */
-  readonly pool: readonly Spare[];
-  /** Until then they are wanted: the instant and `spareIdleMs` of the last start that one could have served. */
-  readonly wantedUntil: number;
-  /** Since when there are fewer than there should be; Infinity while there are enough. */
-  readonly shortSince: number;
-  /** None is made before. */
-  readonly notBefore: number;
-  /** Spares that died by themselves since one took a job. */
-  readonly deaths: number;
-}
-
-export interface Spare {
-  readonly spare: number;
-  readonly pid: number | null;
-  /** `starting`: the order was given. `booting`: there is a process. `leaving`: its end was ordered. */
-  readonly state: 'starting' | 'booting' | 'idle' | 'leaving';
-  readonly madeAt: number;
-}
-
-export const NEVER_WANTED = Number.NEGATIVE_INFINITY;
-
-export const NO_SPARES: Spares = {
-  next: 1,
-  pool: [],
-  wantedUntil: NEVER_WANTED,
-  shortSince: Number.POSITIVE_INFINITY,
-  notBefore: Number.NEGATIVE_INFINITY,
-  deaths: 0,
-};
 
 /** Why we make a process stop. While it is there, a signal that ends the process is ours and no crash. */
 export interface Stop {
@@ -220,6 +193,7 @@ export type Draft = { -readonly [Field in keyof State]: State[Field] } & {
   readonly effects: Effect[];
   /** Slots, some of them perhaps more than once. */
   readonly touched: number[];
+  readonly touchedSegments: SegmentId[];
 };
 
 /** Field by field, here and below: V8 copies a literal of this size twenty times as fast as a spread. */
@@ -240,11 +214,13 @@ export function openDraft(state: State, at: number): Draft {
     listed: state.listed,
     lastWords: state.lastWords,
     spares: state.spares,
+    memory: state.memory,
     pass: state.pass,
     shutdown: state.shutdown,
     at,
     effects: [],
     touched: [],
+    touchedSegments: [],
   };
 }
 
@@ -265,6 +241,7 @@ export function sealDraft(draft: Draft): State {
     listed: draft.listed,
     lastWords: draft.lastWords,
     spares: draft.spares,
+    memory: draft.memory,
     pass: draft.pass,
     shutdown: draft.shutdown,
   };
@@ -326,7 +303,9 @@ export function changeTenant(tenant: Tenant, changes: Partial<Omit<Tenant, Fixed
 /** The process with some fields changed. */
 export function changeUp(
   run: Up,
-  changes: Partial<Pick<Up, 'phase' | 'enteredAt' | 'saying' | 'leaveBy' | 'stop' | 'takeBy' | 'measureAt'>>,
+  changes: Partial<
+    Pick<Up, 'phase' | 'enteredAt' | 'waitEvent' | 'saying' | 'leaveBy' | 'stop' | 'takeBy' | 'measureAt'>
+  >,
 ): Up {
   return {
     state: 'up',
@@ -334,6 +313,7 @@ export function changeUp(
     phase: changes.phase ?? run.phase,
     forkedAt: run.forkedAt,
     enteredAt: changes.enteredAt ?? run.enteredAt,
+    waitEvent: changes.waitEvent === undefined ? run.waitEvent : changes.waitEvent,
     saying: changes.saying ?? run.saying,
     leaveBy: changes.leaveBy ?? run.leaveBy,
     stop: changes.stop ?? run.stop,

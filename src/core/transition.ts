@@ -3,7 +3,7 @@
  * in any state gives an answer, the same one every time, and what does not concern anybody changes nothing.
  *
  * Each transition goes through the same steps: apply the fact, give freed slots to those who wait, start and stop what
- * is due, and end when nothing is left. Then the invariants of every slot it touched are checked.
+ * is due, and end when nothing is left. Then the invariants of every slot and segment it touched are checked.
  */
 import { unreachable } from '../base/index.js';
 import {
@@ -29,11 +29,24 @@ import { clientBlocked, clientDrained } from './notification.js';
 import { PersistentMap } from './persistentMap.js';
 import { requestRegistration, serveWaiting, withdrawRegistration } from './registration.js';
 import { runDue } from './schedule.js';
+import {
+  attachSegment,
+  createSegment,
+  detachSegment,
+  findOrCreateSegment,
+  joinMemory,
+  pinSegment,
+  segmentInitialised,
+  unpinSegment,
+  withdrawSegment,
+} from './segments.js';
+import { NO_SHARED_MEMORY } from './sharedMemory.js';
 import { exitWhenEmpty } from './shutdown.js';
 import { SlotTree } from './slotTree.js';
+import { NO_SPARES } from './sparePool.js';
 import { applySpareEvent, keepSpares, reloadSpares, replaceSpares, wantSpares } from './spares.js';
 import type { Draft, State } from './state.js';
-import { NEW_PASS, NO_SPARES, openDraft, sealDraft } from './state.js';
+import { NEW_PASS, openDraft, sealDraft } from './state.js';
 
 export interface Transition {
   readonly state: State;
@@ -57,6 +70,7 @@ export function initialState(epoch: string, limits: Limits): State {
     listed: [],
     lastWords: NO_LAST_WORDS,
     spares: NO_SPARES,
+    memory: NO_SHARED_MEMORY,
     pass: NEW_PASS,
     shutdown: { state: 'none' },
   };
@@ -75,7 +89,7 @@ export function transition(state: State, event: Event): Transition {
   keepSpares(draft);
   exitWhenEmpty(draft);
   const next = sealDraft(draft);
-  checkTouched(next, draft.touched);
+  checkTouched(next, draft);
   return { state: next, effects: draft.effects };
 }
 
@@ -109,6 +123,7 @@ function applyEvent(draft: Draft, event: Event): void {
       return requestRegistration(draft, { client, request, key, worker }, event.waitForSlot);
     }
     case 'requestWithdrawn':
+      withdrawSegment(draft, event.client, event.request);
       return withdrawRegistration(draft, event.client, event.request);
     case 'statusRequested':
       return answerStatus(draft, event);
@@ -126,6 +141,22 @@ function applyEvent(draft: Draft, event: Event): void {
     case 'restartRequested':
       if (draft.limits.preload.length > 0) replaceSpares(draft);
       return restart(draft, event);
+    case 'memoryJoinRequested':
+      return joinMemory(draft, event);
+    case 'segmentRequested':
+      return createSegment(draft, event);
+    case 'namedSegmentRequested':
+      return findOrCreateSegment(draft, event);
+    case 'segmentInitialised':
+      return segmentInitialised(draft, event);
+    case 'segmentAttachRequested':
+      return attachSegment(draft, event);
+    case 'segmentPinRequested':
+      return pinSegment(draft, event);
+    case 'segmentUnpinRequested':
+      return unpinSegment(draft, event);
+    case 'segmentDetached':
+      return detachSegment(draft, event.client, event.id);
     case 'workerForked':
     case 'spawnFailed':
     case 'runtimeUp':
@@ -133,6 +164,7 @@ function applyEvent(draft: Draft, event: Event): void {
     case 'functionEntered':
     case 'readyReported':
     case 'progressReported':
+    case 'waitEventTold':
     case 'workerSaid':
     case 'workerExited':
     case 'channelLost':

@@ -304,7 +304,8 @@ async function listenForLife(directory: string): Promise<{ readonly name: string
   return { name, server };
 }
 
-function accepts(path: string): Promise<'live' | 'stale' | 'absent'> {
+/** Whether somebody listens on a socket, nobody does, or there is none. Rejects when that cannot be known. */
+export function accepts(path: string): Promise<'live' | 'stale' | 'absent'> {
   return new Promise((answer, fail) => {
     const socket = connect(path);
     socket.once('connect', () => {

@@ -16,7 +16,7 @@
 #                                      then kill the groups, then every process that carries the epoch's cookie
 #   the application's line ends        wait the grace, kill the postmaster if its line has not ended by then, and do
 #                                      the rest at once: all is gone one grace after the application, not two
-#   at last                            remove the directory named by --remove
+#   at last                            remove the shared memory of this epoch, and the directory named by --remove
 #
 # Two processes read one line each, because a shell cannot wait for two descriptors: a watcher reads descriptor 3 and
 # rings (SIGUSR1) at the main shell, which interrupts its `read` or `wait`. A ring that falls between a test and the
@@ -35,7 +35,8 @@
 set -u
 trap '' HUP INT TERM QUIT
 
-cookie=BGWORKER_EPOCH=$1
+epoch=$1
+cookie=BGWORKER_EPOCH=$epoch
 thousandths=$((1000 + $2 % 1000))
 grace=$(($2 / 1000)).${thousandths#1}
 shift 2
@@ -170,6 +171,10 @@ while [ -n "$found" ] && [ "$round" -lt 40 ]; do
   done
   round=$((round + 1))
 done
+
+# Where there is no /dev/shm this is one name that is not there. The socket by which others see that the owner lives goes
+# last: should this be the end of the guardian too, the next postmaster finds what is left by it, or without any.
+rm -f -- /dev/shm/bgworker."$epoch".[!a]* /dev/shm/bgworker."$epoch".alive
 
 # At least two levels deep, so neither nothing nor the root is ever removed.
 case $directory in

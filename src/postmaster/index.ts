@@ -15,6 +15,7 @@ export { readToQuiet } from './output.js';
 export { newEpoch, Postmaster, type PostmasterOptions } from './postmaster.js';
 export type { Processes } from './processes.js';
 export type { Configuration } from './reload.js';
+export type { SegmentStore } from './segmentFiles.js';
 export { ServerLoop } from './serverLoop.js';
 export { readSettings, type Settings, type SettingsInput, settingValues } from './settings.js';
 export { SETTING_NAMES, SETTINGS, type SettingName } from './settingsTable.js';

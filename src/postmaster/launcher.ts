@@ -249,7 +249,7 @@ export class Launcher implements Processes {
       case 'progress':
         return dispatch({ type: 'progressReported', ...key, done: message.done, total: message.total });
       case 'waitEvent':
-        return;
+        return dispatch({ type: 'waitEventTold', ...key, event: message.event });
       case 'log':
         return log.pass(message.level, message.message, { ...message.fields, ...this.#whoIs(key, worker) });
       case 'channelData':

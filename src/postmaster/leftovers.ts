@@ -12,7 +12,7 @@
  *   things as the worker that is started in its place. Its epoch stays among the claim's debts (directory.ts) until
  *   its strays are seen to be gone, over any number of starts.
  *
- * Not here: who may use a directory, and which epochs it owes (directory.ts).
+ * Not here: who may use a directory, and which epochs it owes (directory.ts); shared memory (segmentLeftovers.ts).
  */
 
 import { readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
@@ -76,7 +76,7 @@ export async function clearClaimedDirectory(claim: DirectoryClaim, options: EndS
     if (remaining.length > 0) throw strayError(claim.directory, epoch, remaining);
   }
   claim.settle();
-  for (const folder of ['args', 'reports']) {
+  for (const folder of ['args', 'reports', 'doorbells', 'segments']) {
     for (const name of namesIn(join(claim.directory, folder))) {
       rmSync(join(claim.directory, folder, name), { recursive: true, force: true });
     }

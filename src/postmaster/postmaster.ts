@@ -23,6 +23,8 @@ import { clearClaimedDirectory, endStrays, sweepPrivateDirectories } from './lef
 import { Listener } from './listener.js';
 import type { Log } from './log.js';
 import type { Configuration } from './reload.js';
+import { SegmentFiles } from './segmentFiles.js';
+import { removeDeadSegments } from './segmentLeftovers.js';
 import { ServerLoop } from './serverLoop.js';
 import type { Settings } from './settings.js';
 
@@ -52,6 +54,7 @@ export class Postmaster {
   readonly #guardian: Guardian;
   readonly #listener: Listener;
   readonly #loop: ServerLoop;
+  readonly #segments: SegmentFiles;
   #failure: BgworkerError | null = null;
   #resolveEnded: () => void = () => {};
 
@@ -69,6 +72,7 @@ export class Postmaster {
     prepareDirectory(directory);
     const claim = await claimDirectory(directory, { pid: process.pid, epoch });
     try {
+      await removeDeadSegments();
       await clearClaimedDirectory(claim, { graceMs: settings.limits.postmasterDeathGraceMs });
       const postmaster = new Postmaster(epoch, claim, options);
       await postmaster.#open();
@@ -109,6 +113,7 @@ export class Postmaster {
         this.shutdown('fast');
       },
     });
+    this.#segments = new SegmentFiles({ epoch, directory: claim.directory, log });
     const launcher = new Launcher({
       epoch,
       directory: claim.directory,
@@ -139,6 +144,7 @@ export class Postmaster {
       clock: monotonicClock,
       door: this.#listener,
       processes: launcher,
+      segments: this.#segments,
       exit: () => void this.#exit(),
     });
   }
@@ -167,6 +173,7 @@ export class Postmaster {
   async #exit(): Promise<void> {
     // What workers started and what left their process groups ends with us, as it would by the guardian's hand.
     await endStrays(this.epoch);
+    this.#segments.removeAll();
     this.#guardian.end();
     // Before the directory is free: closing removes whatever socket has that name.
     this.#listener.stopListening();

@@ -1,15 +1,16 @@
 /**
- * What a client is answered, as frames: the core's answers, refusals, and the workers that hold slots. The last is a
- * question about the state and no fact that could change it, so the core does not hear of it; it is answered in pages,
- * since one frame could not hold ten thousand workers with their reasons.
+ * What a client is answered, as frames: the core's answers, refusals, and the workers and segments there are. The last are
+ * questions about the state and no facts that could change it, so the core does not hear of them; they are answered in
+ * pages, since one frame could not hold ten thousand workers with their reasons.
  */
 import { unreachable } from '../base/index.js';
-import type { ActivityRow, Answer, State } from '../core/index.js';
-import { activityOf, sparesActivity } from '../core/index.js';
+import type { Answer, State } from '../core/index.js';
+import { activityOf, segmentRows, segmentsUse, sparesActivity } from '../core/index.js';
 import type { ClientMessage, GoodbyeDetail, PostmasterFacts } from '../protocol/index.js';
 import { encodeFrame, encodeStatus, introduce } from '../protocol/index.js';
+import type { SegmentStore } from './segmentFiles.js';
 
-export function encodeAnswer(request: number, answer: Answer, now: number): Buffer {
+export function encodeAnswer(request: number, answer: Answer, now: number, store: SegmentStore): Buffer {
   switch (answer.answer) {
     case 'registered':
       return encodeStatus(answer.status, now, { type: 'registered', request, existing: answer.existing });
@@ -17,6 +18,12 @@ export function encodeAnswer(request: number, answer: Answer, now: number): Buff
       return encodeStatus(answer.status, now, { type: 'status', request });
     case 'refused':
       return encodeRefusal(request, answer.refusal);
+    case 'memory':
+      return encodeFrame({ type: 'memory', request, member: answer.member, doorbells: store.doorbells });
+    case 'segment': {
+      const { id, sizeBytes, created } = answer;
+      return encodeFrame({ type: 'segment', request, id, sizeBytes, file: store.fileOf(id), created });
+    }
     case 'done':
       return encodeFrame({ type: 'done', request });
     default:
@@ -59,13 +66,13 @@ export function encodePostmaster(state: State, request: number, now: number, own
     classes: Object.fromEntries(classes),
     waiting: waiting.length,
     clients: clients.size,
-    segments: { used: 0, max: 0, sizeBytes: 0 },
+    segments: segmentsUse(state),
     ...own,
   };
   return encodeFrame({ type: 'postmaster', request, now, facts });
 }
 
-/** So much goes into one answer, unless a single worker is more. */
+/** So much goes into one answer, unless a single line is more. */
 const PAGE_BYTES = 256 * 1024;
 
 export function encodeActivity(
@@ -73,16 +80,27 @@ export function encodeActivity(
   { request, from }: Extract<ClientMessage, { type: 'activity' }>,
   now: number,
 ): Buffer {
-  const rows: ActivityRow[] = [];
+  const { rows, rest } = firstPage(activityOf(state, now, from));
+  const { epoch } = state;
+  return encodeFrame({ type: 'activity', request, now, epoch, pid: process.pid, rows, next: rest?.slot ?? null });
+}
+
+export function encodeSegments(
+  state: State,
+  { request, from = 1 }: Extract<ClientMessage, { type: 'segmentList' }>,
+): Buffer {
+  const { rows, rest } = firstPage(segmentRows(state, from));
+  return encodeFrame({ type: 'segments', request, rows, next: rest?.id ?? null });
+}
+
+/** As many as fit, and the first that does not. */
+function firstPage<Row>(all: Iterable<Row>): { readonly rows: readonly Row[]; readonly rest: Row | undefined } {
+  const rows: Row[] = [];
   let bytes = 0;
-  let next: number | null = null;
-  for (const row of activityOf(state, now, from)) {
+  for (const row of all) {
     bytes += JSON.stringify(row).length;
-    if (bytes > PAGE_BYTES && rows.length > 0) {
-      next = row.slot;
-      break;
-    }
+    if (bytes > PAGE_BYTES && rows.length > 0) return { rows, rest: row };
     rows.push(row);
   }
-  return encodeFrame({ type: 'activity', request, now, epoch: state.epoch, pid: process.pid, rows, next });
+  return { rows, rest: undefined };
 }

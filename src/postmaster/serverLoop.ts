@@ -24,7 +24,7 @@ import {
   transition,
   waitingForSlot,
 } from '../core/index.js';
-import type { ClientMessage, GoodbyeDetail, GoodbyeReason, ReloadReport } from '../protocol/index.js';
+import type { ClientMessage, GoodbyeDetail, GoodbyeReason, MemoryMessage, ReloadReport } from '../protocol/index.js';
 import { decodeRegister, encodeFrame, encodeStatus } from '../protocol/index.js';
 import { Channels } from './channels.js';
 import type { Alarm, Clock } from './clock.js';
@@ -35,7 +35,15 @@ import { NotifyPids } from './notifyPid.js';
 import type { Processes } from './processes.js';
 import type { Configuration } from './reload.js';
 import { Reload } from './reload.js';
-import { encodeActivity, encodeAnswer, encodePostmaster, encodeRefusal, encodeSpares } from './replies.js';
+import {
+  encodeActivity,
+  encodeAnswer,
+  encodePostmaster,
+  encodeRefusal,
+  encodeSegments,
+  encodeSpares,
+} from './replies.js';
+import type { SegmentStore } from './segmentFiles.js';
 import type { Settings } from './settings.js';
 import { settingValues } from './settings.js';
 import { reportStop } from './stopReport.js';
@@ -61,6 +69,7 @@ export interface ServerLoopOptions {
   readonly clock: Clock;
   readonly door: Door;
   readonly processes: Processes;
+  readonly segments: SegmentStore;
   /** No worker is started any more; so many milliseconds from now, the last one is killed that has not ended. */
   readonly stopping: (withinMs: number) => void;
   /** The core has nothing left to do: the end of everything. */
@@ -78,6 +87,7 @@ export class ServerLoop {
   readonly #clock: Clock;
   readonly #door: Door;
   readonly #processes: Processes;
+  readonly #segments: SegmentStore;
   readonly #log: Log;
   readonly #notifyPids = new NotifyPids();
   readonly #alarm: Alarm;
@@ -89,12 +99,13 @@ export class ServerLoop {
   #transitions = 0;
 
   constructor(options: ServerLoopOptions) {
-    const { epoch, settings, log, clock, door, processes } = options;
+    const { epoch, settings, log, clock, door, processes, segments } = options;
     this.#options = options;
     this.#log = log;
     this.#clock = clock;
     this.#door = door;
     this.#processes = processes;
+    this.#segments = segments;
     this.#startedAt = clock.now();
     this.#state = initialState(epoch, settings.limits);
     this.#reload = new Reload({
@@ -184,7 +195,10 @@ export class ServerLoop {
   #perform(effect: Effect): void {
     switch (effect.type) {
       case 'reply':
-        return this.#door.send(effect.client, encodeAnswer(effect.request, effect.answer, this.#clock.now()));
+        return this.#door.send(
+          effect.client,
+          encodeAnswer(effect.request, effect.answer, this.#clock.now(), this.#segments),
+        );
       case 'notify':
         return this.#door.send(effect.client, encodeStatus(effect.status, this.#clock.now(), { type: 'notify' }));
       case 'notifyProgress': {
@@ -215,6 +229,15 @@ export class ServerLoop {
         return this.#processes.measureMemory(effect, effect.pid);
       case 'workerEnded':
         return this.#processes.forget(effect.worker);
+      case 'removeSegment':
+        return this.#segments.removeSegment(effect.id);
+      case 'memberGone': {
+        const frame = encodeFrame({ type: 'memberGone', member: effect.member });
+        for (const client of effect.clients) this.#door.send(client, frame);
+        return;
+      }
+      case 'clearMember':
+        return this.#segments.removeDoorbell(effect.member);
       case 'reportStop':
         return reportStop(this.#log, this.#options.epoch, effect);
       case 'exit':
@@ -277,8 +300,8 @@ export class ServerLoop {
         if (this.channels.fromClient({ slot, generation }, client, data, attachments[0])) return;
         return this.#door.expel(client, 'protocolViolation', CHANNEL_OVERRUN);
       }
-      case 'segmentDetach':
-        return;
+      case 'segmentList':
+        return this.#door.send(client, encodeSegments(this.#state, message));
       case 'memoryJoin':
       case 'segmentCreate':
       case 'segmentNamed':
@@ -286,8 +309,34 @@ export class ServerLoop {
       case 'segmentAttach':
       case 'segmentPin':
       case 'segmentUnpin':
-      case 'segmentList':
-        return this.#refuse(client, message.request, { code: 'ERR_NOT_JOINED', message: 'not yet' });
+      case 'segmentDetach':
+        return this.#understandMemory(client, message);
+      default:
+        unreachable(message);
+    }
+  }
+
+  #understandMemory(client: ClientId, message: Exclude<MemoryMessage, { type: 'segmentList' }>): void {
+    switch (message.type) {
+      case 'memoryJoin': {
+        const { request } = message;
+        const join = (): void => this.dispatch({ type: 'memoryJoinRequested', client, request });
+        return void this.#segments.claim().then(join, (error) => this.#refuse(client, request, refusalIn(error)));
+      }
+      case 'segmentCreate':
+        return this.dispatch({ ...message, type: 'segmentRequested', client });
+      case 'segmentNamed':
+        return this.dispatch({ ...message, type: 'namedSegmentRequested', client });
+      case 'segmentInitialised':
+        return this.dispatch({ ...message, type: 'segmentInitialised', client });
+      case 'segmentAttach':
+        return this.dispatch({ ...message, type: 'segmentAttachRequested', client });
+      case 'segmentPin':
+        return this.dispatch({ ...message, type: 'segmentPinRequested', client });
+      case 'segmentUnpin':
+        return this.dispatch({ ...message, type: 'segmentUnpinRequested', client });
+      case 'segmentDetach':
+        return this.dispatch({ ...message, type: 'segmentDetached', client });
       default:
         unreachable(message);
     }

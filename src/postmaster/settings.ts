@@ -152,6 +152,7 @@ function limitsOf(given: SettingsInput, present: Limits | null): Limits {
     finalWordsKept: given.finalWordsKept ?? base.finalWordsKept,
     finalWordsKeptMs: given.finalWordsKeptMs ?? base.finalWordsKeptMs,
     resultBytesKept: given.resultBytesKept ?? base.resultBytesKept,
+    maxSegments: given.maxSegments ?? base.maxSegments,
     spareWorkers: given.spareWorkers ?? base.spareWorkers,
     // Null keeps them for ever.
     spareIdleMs: given.spareIdleMs === null ? Number.POSITIVE_INFINITY : (given.spareIdleMs ?? base.spareIdleMs),

@@ -18,6 +18,9 @@ interface Setting {
 /** PostgreSQL's bound of max_worker_processes. */
 const MAX_SLOTS = 262_143;
 
+/** The guardian names them all to one `rm`. */
+const MAX_SEGMENTS = 16_384;
+
 const count = (min: number, max: number) =>
   v.pipe(
     v.number(`a whole number from ${min} to ${max}`),
@@ -59,6 +62,7 @@ export const SETTINGS = {
   finalWordsKept: whole(0, 1_000_000, 'workers'),
   finalWordsKeptMs: { rule: milliseconds, unit: 'ms', range: `0 to ${MAX_INTERVAL_MS}`, reload: true },
   resultBytesKept: whole(0, 16 * 1024 ** 3, 'bytes'),
+  maxSegments: whole(0, MAX_SEGMENTS, 'segments'),
   spareWorkers: whole(0, 1_000, 'processes'),
   spareIdleMs: { rule: v.nullable(milliseconds), unit: 'ms', range: `0 to ${MAX_INTERVAL_MS}, or null`, reload: true },
   preload: { rule: moduleUrls, unit: '', range: 'list of paths or file: URLs', reload: true },

@@ -115,8 +115,8 @@ export type MemoryMessage =
   | { readonly type: 'segmentAttach'; readonly request: number; readonly id: number }
   | { readonly type: 'segmentPin'; readonly request: number; readonly id: number }
   | { readonly type: 'segmentUnpin'; readonly request: number; readonly id: number }
-  /** Answered by `segments`. */
-  | { readonly type: 'segmentList'; readonly request: number }
+  /** The segments with numbers from this one on, or all; as many as fit into an answer. */
+  | { readonly type: 'segmentList'; readonly request: number; readonly from?: number }
   | { readonly type: 'segmentDetach'; readonly id: number };
 
 /** To a client. */
@@ -174,7 +174,13 @@ export type PostmasterMessage =
       /** The asker has to make the file. */
       readonly created: boolean;
     }
-  | { readonly type: 'segments'; readonly request: number; readonly rows: readonly SegmentRow[] }
+  | {
+      readonly type: 'segments';
+      readonly request: number;
+      readonly rows: readonly SegmentRow[];
+      /** The number to ask from for the rest; null when that was all. */
+      readonly next: number | null;
+    }
   /** The connection of a member with whom the reader shared a segment has ended. */
   | { readonly type: 'memberGone'; readonly member: number };
 

@@ -5,7 +5,7 @@
  */
 import type { MemoryMessage, PostmasterMessage } from './message.js';
 import type { Rule } from './rule.js';
-import { boolean, integer, list, orNull, record, text } from './rule.js';
+import { boolean, integer, list, optional, orNull, record, text } from './rule.js';
 
 type FieldRules<M> = { readonly [Field in Exclude<keyof M, 'type'>]-?: Rule };
 
@@ -42,7 +42,7 @@ export const segmentRules: { readonly [M in MemoryMessage as M['type']]: FieldRu
   segmentAttach: { request, id },
   segmentPin: { request, id },
   segmentUnpin: { request, id },
-  segmentList: { request },
+  segmentList: { request, from: optional(id) },
   segmentDetach: { id },
 };
 
@@ -50,6 +50,6 @@ export const segmentRules: { readonly [M in MemoryMessage as M['type']]: FieldRu
 export const memoryRules: { readonly [M in MemoryAnswer as M['type']]: FieldRules<M> } = {
   memory: { request, member, doorbells: text(MAX_TEXT) },
   segment: { request, id, sizeBytes, file: text(MAX_TEXT), created: boolean },
-  segments: { request, rows: list(row, MAX_ROWS) },
+  segments: { request, rows: list(row, MAX_ROWS), next: orNull(id) },
   memberGone: { member },
 };

@@ -6,8 +6,9 @@
 import { rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { BgworkerError } from '../base/index.js';
 import type { ShutdownMode } from '../core/index.js';
-import type { Clock, Fact, Log, Settings } from '../postmaster/index.js';
+import type { Clock, Fact, Log, SegmentStore, Settings } from '../postmaster/index.js';
 import { Listener, newEpoch, ServerLoop } from '../postmaster/index.js';
 import { introduce } from '../protocol/index.js';
 import type { Casting } from './fakeProcesses.js';
@@ -24,6 +25,19 @@ export interface LifeOptions {
   /** In [0, 1). */
   chance(): number;
 }
+
+/** Memory is real or it is not there: nothing is made that a test would have to take for it. */
+const NO_SEGMENTS: SegmentStore = {
+  doorbells: '',
+  claim: async () => {
+    throw new BgworkerError('ERR_NO_SHARED_MEMORY', 'a fake postmaster has no shared memory', {
+      hint: 'use startPostmaster() in tests of what shares memory',
+    });
+  },
+  fileOf: () => '',
+  removeSegment: () => {},
+  removeDoorbell: () => {},
+};
 
 export class Life {
   /** A place for arguments that are too long for a frame; it is made when there is one. */
@@ -76,6 +90,7 @@ export class Life {
       },
       door: this.#listener,
       processes: this.#processes,
+      segments: NO_SEGMENTS,
       exit: () => void this.#exit(),
     });
     this.#loop.begin();

@@ -3,7 +3,7 @@
  * same. Two different effects never read alike.
  */
 
-import { activityOf } from '../../src/core/describe.js';
+import { activityOf, segmentRows, segmentsUse } from '../../src/core/describe.js';
 import type { Effect, State, StopReason, WorkerStatus } from '../../src/core/index.js';
 import { formatKey, nextWakeupAt, tenants } from '../../src/core/index.js';
 import { sparesActivity } from '../../src/core/spares.js';
@@ -39,6 +39,12 @@ export function printEffect(effect: Effect): readonly string[] {
       return [`${formatKey(effect)} is over`];
     case 'reportStop':
       return effect.told ? [] : [`report, since its registrant is not told: ${printStatus(effect.status)}`];
+    case 'removeSegment':
+      return [`remove segment ${effect.id}`];
+    case 'memberGone':
+      return [`${effect.clients.join(', ')} is told: member ${effect.member} is gone`];
+    case 'clearMember':
+      return [`clear member ${effect.member}`];
     case 'exit':
       return ['exit'];
   }
@@ -59,6 +65,12 @@ function printAnswer({ client, answer }: Extract<Effect, { type: 'reply' }>): re
         ...(detail === undefined ? [] : [`  ${detail}`]),
         ...(hint === undefined ? [] : [`  ${hint}`]),
       ];
+    }
+    case 'memory':
+      return [`${start} member ${answer.member}`];
+    case 'segment': {
+      const { id, sizeBytes, created } = answer;
+      return [`${start} segment ${id} of ${sizeBytes} bytes${created ? ', to be made' : ''}`];
     }
     case 'done':
       return [`${start} done`];
@@ -103,8 +115,21 @@ function printValue(value: unknown): string {
   return JSON.stringify(value);
 }
 
+export function printSegments(state: State): readonly string[] {
+  const { used, max, sizeBytes } = segmentsUse(state);
+  const rows = segmentRows(state, 1).map(({ id, name, pinned, holders, ...row }) => {
+    const who = holders.map(({ member, worker }) => (worker === null ? member : `${member} in ${formatKey(worker)}`));
+    const what = `${id}${name === null ? '' : ` ${name}`} of ${row.sizeBytes} bytes${pinned ? ', pinned' : ''}`;
+    return `${what}: ${who.length === 0 ? 'nobody' : who.join(', ')}`;
+  });
+  return [...rows, `${used} of ${max} segments, ${sizeBytes} bytes`];
+}
+
 export function printState(state: State, now: number): readonly string[] {
-  const rows = [...activityOf(state, now)].map((row) => `${formatKey(row)} ${row.name}: ${row.state}`);
+  const rows = [...activityOf(state, now)].map(({ waitEvent, ...row }) => {
+    const waits = waitEvent === null ? '' : `, waits for ${waitEvent}`;
+    return `${formatKey(row)} ${row.name}: ${row.state}${waits}`;
+  });
   const lines = [...rows];
   const { wanted, idle, booting, deaths } = sparesActivity(state, now);
   if (wanted + idle + booting > 0) lines.push(`spares: ${idle} idle, ${booting} booting of ${wanted}, ${deaths} died`);

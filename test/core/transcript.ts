@@ -22,7 +22,7 @@ import {
 } from '../../src/core/index.js';
 import { defaultLimits } from '../../src/core/limits.js';
 import type { Fact } from '../../src/postmaster/fact.js';
-import { printEffect, printState } from './print.js';
+import { printEffect, printSegments, printState } from './print.js';
 
 export interface Scenario {
   readonly title: string;
@@ -188,6 +188,27 @@ const VERBS: { readonly [verb: string]: Verb } = {
   restart: (world, [client, key]) =>
     world.tell({ type: 'restartRequested', ...world.request(client), ...keyFrom(key) }),
 
+  join: (world, [client]) => world.tell({ type: 'memoryJoinRequested', ...world.request(client) }),
+  create: (world, [client, sizeBytes = '4096']) =>
+    world.tell({ type: 'segmentRequested', ...world.request(client), sizeBytes: Number(sizeBytes) }),
+  // named <client> <name> [sizeBytes]
+  named: (world, [client, name = '', sizeBytes = '4096']) =>
+    world.tell({
+      type: 'namedSegmentRequested',
+      ...world.request(client),
+      name: String(valueFrom(name)),
+      sizeBytes: Number(sizeBytes),
+    }),
+  initialised: (world, [client, id]) =>
+    world.tell({ type: 'segmentInitialised', ...world.request(client), id: Number(id) }),
+  attach: (world, [client, id]) =>
+    world.tell({ type: 'segmentAttachRequested', ...world.request(client), id: Number(id) }),
+  detach: (world, [client, id]) => world.tell({ type: 'segmentDetached', client: Number(client), id: Number(id) }),
+  pin: (world, [client, id]) => world.tell({ type: 'segmentPinRequested', ...world.request(client), id: Number(id) }),
+  unpin: (world, [client, id]) =>
+    world.tell({ type: 'segmentUnpinRequested', ...world.request(client), id: Number(id) }),
+  segments: (world) => printSegments(world.state),
+
   forked: (world, [key]) => world.tell({ type: 'workerForked', ...world.attempt(key), pid: world.nextPid() }),
   spawnFailed: (world, [key, errno = 'EAGAIN', jitter = '0.5']) => {
     const what = 'make a process';
@@ -214,6 +235,8 @@ const VERBS: { readonly [verb: string]: Verb } = {
       done: Number(done),
       total: total === undefined ? null : Number(total),
     }),
+  // waits <worker> [event]
+  waits: (world, [key, event]) => world.tell({ type: 'waitEventTold', ...world.attempt(key), event: event ?? null }),
   // said <worker> <word> [field=…]…
   said: (world, [key, word = '', ...args]) =>
     world.tell({

@@ -102,7 +102,10 @@ const client: Samples<ClientMessage> = {
   segmentAttach: [{ type: 'segmentAttach', request: 1, id: 2 }],
   segmentPin: [{ type: 'segmentPin', request: 1, id: 2 }],
   segmentUnpin: [{ type: 'segmentUnpin', request: 1, id: 2 }],
-  segmentList: [{ type: 'segmentList', request: 1 }],
+  segmentList: [
+    { type: 'segmentList', request: 1 },
+    { type: 'segmentList', request: 1, from: 2 },
+  ],
   segmentDetach: [{ type: 'segmentDetach', id: 2 }],
 };
 
@@ -151,7 +154,7 @@ const postmaster: Samples<PostmasterMessage> = {
   segment: [{ type: 'segment', request: 1, id: 2, sizeBytes: 4096, file: '/dev/shm/bgworker.e.2', created: true }],
   segments: [
     {
-      ...{ type: 'segments', request: 1 },
+      ...{ type: 'segments', request: 1, next: null },
       rows: [
         { id: 2, name: 'n', sizeBytes: 4096, pinned: true, holders: [{ member: 5, worker: key }] },
         { id: 3, name: null, sizeBytes: 1, pinned: false, holders: [{ member: 6, worker: null }] },
