@@ -24,6 +24,7 @@ export function randomLimits(random: Random): Limits {
     },
     maxStartsPerPass: random.pick([1, 2, 8]),
     maxWaitingRegistrations: random.pick([0, 2, 50]),
+    maxSegments: random.pick([0, 2, 8]),
     finalWordsKept: random.pick([0, 3, 1_000]),
     finalWordsKeptMs: random.pick([1_000, 3_600_000]),
     spareWorkers: random.pick([0, 1, 3]),

@@ -6,6 +6,7 @@ import type { BackgroundWorker, WorkerKey } from '../../src/core/index.js';
 import { sparesActivity } from '../../src/core/index.js';
 import type { Fact } from '../../src/postmaster/fact.js';
 import { LONGEST_REST_MS, LONGEST_STOP_MS, randomLimits, randomWorker } from './definitions.js';
+import { randomMemoryFact } from './memoryLife.js';
 import type { Random } from './random.js';
 import { randomFrom } from './random.js';
 import { expect } from './violation.js';
@@ -119,6 +120,8 @@ class Life {
     const isBlocked = clients.get(client)?.blocked === true;
     this.#requests += 1;
     const request = this.#requests;
+    if (random.chance(0.25))
+      return this.#world.tell(randomMemoryFact(random, client, request, this.#world.witness.memory));
     const dice = random.next();
     const tell = (fact: Fact): void => this.#world.tell(fact);
     if (dice < 0.03) return tell({ type: 'clientGone', client });

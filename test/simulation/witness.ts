@@ -5,7 +5,7 @@
  * The promises: every question is answered once. Every worker that was registered ends once, is told final once, and
  * never does anything afterwards; every death is reported. Limits are kept and no slot is lost. A shutdown waits for
  * whom it must and for nobody else. What clients are told is in clientRecord.ts, what is done with processes in
- * processWatch.ts.
+ * processWatch.ts, who has which shared memory in memoryWatch.ts.
  */
 import type {
   BackgroundWorker,
@@ -13,18 +13,21 @@ import type {
   Effect,
   Event,
   Limits,
+  MemoryEvent,
   State,
   WorkerKey,
   WorkerStatus,
 } from '../../src/core/index.js';
 import { formatKey, tenantOf } from '../../src/core/index.js';
 import { ClientRecord } from './clientRecord.js';
+import { MemoryWatch } from './memoryWatch.js';
 import type { WorkerRecord } from './processWatch.js';
 import { ProcessWatch } from './processWatch.js';
 import { expect } from './violation.js';
 
 export class Witness {
   readonly processes = new ProcessWatch();
+  readonly memory: MemoryWatch;
   readonly clients = new Map<ClientId, ClientRecord>();
   /** Workers that ended, with the last word told of them. */
   readonly ended = new Map<string, WorkerStatus>();
@@ -38,6 +41,7 @@ export class Witness {
 
   constructor(limits: Limits) {
     this.#limits = limits;
+    this.memory = new MemoryWatch(limits);
   }
 
   get live(): ReadonlyMap<string, WorkerRecord> {
@@ -61,8 +65,10 @@ export class Witness {
 
   see(event: Event, effects: readonly Effect[], state: State): void {
     const wasKnown = !('client' in event) || event.type === 'clientConnected' || this.clients.has(event.client);
-    if (wasKnown) this.#prepare(event);
-    else {
+    if (wasKnown) {
+      this.memory.prepare(event);
+      this.#prepare(event);
+    } else {
       // But for starts that were due already and did not fit into the pass before.
       const ownAccord = ['startWorker', 'giveJob', 'startSpare', 'endSpare'];
       const isNothing = effects.every(({ type }) => ownAccord.includes(type));
@@ -70,6 +76,7 @@ export class Witness {
     }
     this.#checkSmart(event, state);
     if (event.type === 'clockAdvanced') this.#startsInPass = 0;
+    if (effects.at(-1)?.type === 'exit') this.memory.beginEnd();
     for (const effect of effects) this.#look(event, effect, state);
     this.#conclude(event, effects, state);
     this.#placed.clear();
@@ -150,7 +157,7 @@ export class Witness {
   }
 
   #look(event: Event, effect: Effect, state: State): void {
-    const isWord = effect.type === 'reply' || effect.type === 'notify';
+    const isWord = ['reply', 'notify', 'memberGone'].includes(effect.type);
     expect(!this.hasExited || isWord, 'after the end nothing is done any more');
     switch (effect.type) {
       case 'reply':
@@ -178,19 +185,26 @@ export class Witness {
       }
       case 'workerEnded':
         return this.#workerEnded(effect, effect.status);
+      case 'removeSegment':
+      case 'memberGone':
+      case 'clearMember':
+        return this.memory.look(effect);
       case 'exit':
+        this.memory.look(effect);
         expect(this.isStopping && this.live.size === 0, 'the end is the end of everybody');
         this.#shutdown = 'exited';
         return;
     }
   }
 
-  #reply({ client: id, request, answer }: Extract<Effect, { type: 'reply' }>, state: State): void {
+  #reply(effect: Extract<Effect, { type: 'reply' }>, state: State): void {
+    const { client: id, request, answer } = effect;
     const client = this.#clientOf(id);
     const question = client.questions.get(request);
     expect(question !== undefined, 'an answer belongs to a question');
     client.questions.delete(request);
-    if (answer.answer === 'done') client.watchAll(state);
+    if (question.type === 'watchAllRequested') client.watchAll(state);
+    if (isAboutMemory(question)) this.memory.answered(question, effect);
     if (answer.answer === 'registered' && question.type === 'registrationRequested') {
       this.#registered(question, answer.status, answer.existing);
     }
@@ -289,8 +303,10 @@ export class Witness {
     this.processes.checkGroups();
     this.#endsAreReported(event, effects);
     for (const client of this.clients.values()) client.endStep(state);
+    this.memory.conclude((client) => this.clients.get(client)?.blocked === false);
     expect(state.slots.used === this.live.size, 'no slot is lost, and none is used twice');
-    if ('request' in event && event.type !== 'registrationRequested') {
+    const waits = event.type === 'namedSegmentRequested' && this.memory.mayWait(event);
+    if ('request' in event && event.type !== 'registrationRequested' && !waits) {
       const isOpen = this.clients.get(event.client)?.questions.has(event.request) === true;
       expect(!isOpen, 'a question is answered at once');
     }
@@ -338,6 +354,10 @@ export class Witness {
     expect(client !== undefined, 'what is sent is sent to somebody');
     return client;
   }
+}
+
+function isAboutMemory(event: Event): event is Event & MemoryEvent & { readonly request: number } {
+  return 'request' in event && /^(memoryJoin|segment|namedSegment)/.test(event.type);
 }
 
 function stopOf(state: State, key: WorkerKey): object | null {
