@@ -39,6 +39,8 @@ export interface AttachOptions {
   readonly signal?: AbortSignal | undefined;
   /** Default: the real one. */
   readonly world?: World | undefined;
+  /** As Lent.beginWait. Default: nobody is told. */
+  readonly beginWait?: Backend['beginWait'] | undefined;
 }
 
 /** A worker, and the number of its deaths that whoever was given it has no question about. */
@@ -64,6 +66,8 @@ interface AskSettings extends AskOptions {
 
 export class Backend implements ConnectionOwner {
   readonly world: World;
+  /** A wait of the worker that this is. */
+  readonly beginWait: (event: string) => () => void;
   readonly #connection: Connection;
   readonly #session: string;
   #registrations = 0;
@@ -94,8 +98,9 @@ export class Backend implements ConnectionOwner {
   });
   readonly #endListeners = new Set<(end: ConnectionEnd) => void>();
 
-  private constructor({ directory, worker, purpose, world = theWorld }: AttachOptions) {
+  private constructor({ directory, worker, purpose, world = theWorld, beginWait }: AttachOptions) {
     this.world = world;
+    this.beginWait = beginWait ?? (() => () => {});
     this.#session = randomBytes(12).toString('base64url');
     const hello = { ...introduce(), session: this.#session, worker, ...(purpose !== undefined && { purpose }) };
     this.#connection = new Connection({ directory, hello, owner: this, dial: world.dial });

@@ -8,6 +8,7 @@ import { Backend } from './backend.js';
 import { Client } from './client.js';
 import { findDirectory } from './findDirectory.js';
 import { checkPlatform } from './surroundings.js';
+import { beginWait } from './waitEvents.js';
 import type { World } from './world.js';
 
 /** To which postmaster, and for how long to try. */
@@ -36,7 +37,7 @@ export interface ConnectOptions {
 export async function connect({ directory, signal, worker = null, purpose }: ConnectOptions = {}): Promise<Client> {
   checkPlatform();
   const place = directory === undefined ? findDirectory() : resolve(directory);
-  return new Client(await Backend.attach({ directory: place, worker, purpose, signal }));
+  return new Client(await Backend.attach({ directory: place, worker, purpose, signal, beginWait }));
 }
 
 export interface ConnectThroughOptions {

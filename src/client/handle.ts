@@ -220,7 +220,7 @@ export class BackgroundWorkerHandle<Result = unknown> implements AsyncIterable<W
     if (!['forked', 'running', 'ready'].includes(until))
       throw invalid('until', until, "give 'forked', 'running' or 'ready'");
     const attempt = this.#attemptToAnswer();
-    return waitFor(this.#backend, this.#watched, signal, () => {
+    return waitFor(this.#backend, this.#watched, { signal, event: 'BgWorkerStartup' }, () => {
       const { told } = this.#watched;
       if (told?.status.final !== true && this.#isGone()) return { status: 'postmasterDied' };
       if (told === null) return undefined;
@@ -241,7 +241,7 @@ export class BackgroundWorkerHandle<Result = unknown> implements AsyncIterable<W
   async waitForShutdown({ until = 'end', signal }: WaitForShutdownOptions = {}): Promise<ShutdownAnswer> {
     if (until !== 'end' && until !== 'nextDeath') throw invalid('until', until, "give 'end' or 'nextDeath'");
     const deathsBefore = this.#answeredDeaths;
-    return waitFor(this.#backend, this.#watched, signal, () => {
+    return waitFor(this.#backend, this.#watched, { signal, event: 'BgWorkerShutdown' }, () => {
       const { told } = this.#watched;
       if (told?.status.final !== true && this.#isGone()) return { status: 'postmasterDied' };
       if (told === null) return undefined;
@@ -294,7 +294,7 @@ export class BackgroundWorkerHandle<Result = unknown> implements AsyncIterable<W
    * BgworkerError (`ERR_RESULT_TOO_LARGE`, …) if it returned what cannot be had; `PostmasterDiedError`. Safe to repeat.
    */
   async result({ signal }: SignalOption = {}): Promise<Result> {
-    const read = await waitFor(this.#backend, this.#watched, signal, () => {
+    const read = await waitFor(this.#backend, this.#watched, { signal, event: 'BgWorkerShutdown' }, () => {
       const { told, end } = this.#watched;
       const found = told === null ? undefined : readResult(this, told.status, this.reason);
       if (found !== undefined || (told !== null && end === null)) return found;

@@ -53,9 +53,10 @@ export {
   resolvePreload,
   type WorkerSetting,
 } from './settings.js';
-export { type ExpectedPeer, expectedPeer, memoryLinkOf, publishWait } from './sharedMemory.js';
+export { type ExpectedPeer, expectedPeer, memoryLinkOf } from './sharedMemory.js';
 export { checkPlatform } from './surroundings.js';
 export type { LaunchOptions, RegisterOptions, RunOptions, WithArgs } from './verbs.js';
+export { beginWait, publishWait } from './waitEvents.js';
 export type { Progress } from './watchedWorker.js';
 export type {
   HandleStatus,

@@ -39,10 +39,10 @@ export interface Lent {
   /** For neighbours, which connect by themselves. */
   readonly place: () => Promise<WorkerHome>;
   /**
-   * What the worker waits for; null when it waits no more. `isBlocking`: the event loop stands still meanwhile. Missing
-   * from a copy that is older than this, and where there is no worker's process.
+   * The worker waits for this; gives what ends it. `isBlocking`: the event loop stands still meanwhile. Missing from a copy
+   * that is older than this, and where there is no worker's process.
    */
-  readonly publishWait?: (event: string | null, isBlocking?: boolean) => void;
+  readonly beginWait?: (event: string, isBlocking?: boolean) => () => void;
   /** Where the worker is told its orders; missing likewise. */
   readonly ordersDescriptor?: number;
 }

@@ -19,11 +19,6 @@ export function memoryLinkOf(client: Client): MemoryLink {
   return { ...link, directory, epoch, descriptors };
 }
 
-/** What this worker waits for, for people; null when it waits no more. Outside a worker it is told to nobody. */
-export function publishWait(event: string | null, isBlocking = false): void {
-  runtime.worker?.publishWait?.(event, isBlocking);
-}
-
 /** A worker as the other side of something, before it has come there. */
 export interface ExpectedPeer {
   /** It will not come: it has stopped, if only until it is started again (R-MQ-43), or its postmaster has. */

@@ -6,11 +6,17 @@
 import type { Backend } from './backend.js';
 import type { WatchedWorker } from './watchedWorker.js';
 
+export interface Waiting {
+  readonly signal: AbortSignal | undefined;
+  /** What the wait is called where somebody looks at a worker that waits. */
+  readonly event: 'BgWorkerStartup' | 'BgWorkerShutdown';
+}
+
 /** `decide` gives the answer, or undefined to go on waiting; what it throws rejects. */
 export function waitFor<T>(
   backend: Backend,
   watched: WatchedWorker,
-  signal: AbortSignal | undefined,
+  { signal, event }: Waiting,
   decide: () => T | undefined,
 ): Promise<T> {
   return new Promise((resolve, reject) => {
@@ -29,6 +35,7 @@ export function waitFor<T>(
     };
     if (look()) return;
     const release = backend.hold();
+    const endWait = backend.beginWait(event);
     const unlisten = watched.onChange(look);
     const aborted = (): void => {
       stop();
@@ -37,6 +44,7 @@ export function waitFor<T>(
     signal?.addEventListener('abort', aborted, { once: true });
     stop = () => {
       release();
+      endWait();
       unlisten();
       signal?.removeEventListener('abort', aborted);
     };

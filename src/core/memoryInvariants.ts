@@ -1,5 +1,6 @@
 /**
- * What must hold of shared memory in every state; invariants.ts says when it is looked at.
+ * What must hold of shared memory in every state: segments and their holders know each other, what nobody holds is pinned,
+ * and names and bytes are counted right. When it is looked at stands in invariants.ts.
  */
 import { assert } from '../base/index.js';
 import type { Segment } from './sharedMemory.js';

@@ -12,8 +12,10 @@ import type { Log } from './log.js';
 import { part, replacedFile, tryProtocol } from './parts.js';
 import type { PeerChannel } from './peerChannel.js';
 import type { PostmasterLine } from './postmasterLine.js';
+import { FROM_POSTMASTER } from './postmasterLine.js';
 import type { Progress } from './progress.js';
 import type { StopRequest } from './stopRequest.js';
+import type { WaitEvents } from './waitEvents.js';
 import type { WorkerContext, WorkerEntry } from './workerContext.js';
 import type { WorkerLatch } from './workerLatch.js';
 
@@ -35,6 +37,7 @@ export class Context {
   readonly #reloadListeners = new Set<() => void>();
   #log: Log | null = null;
   #progress: Progress | null = null;
+  #waits: WaitEvents | null = null;
   #latch: WorkerLatch | null = null;
   #channel: PeerChannel | null = null;
   #client: Promise<Client> | null = null;
@@ -106,6 +109,8 @@ export class Context {
       checkLoaded,
       client: async () => checkLoaded().then(() => this.#theClient()),
       place: async () => checkLoaded().then(() => this.#takePlace()),
+      beginWait: (event, isBlocking) => this.#theWaits().begin(event, isBlocking),
+      ordersDescriptor: FROM_POSTMASTER,
     });
   }
 
@@ -179,8 +184,13 @@ export class Context {
     return this.#progress;
   }
 
+  #theWaits(): WaitEvents {
+    this.#waits ??= new (part('waitEvents').WaitEvents)((message) => this.#line.tell(message));
+    return this.#waits;
+  }
+
   #theLatch(): WorkerLatch {
-    this.#latch ??= new (part('workerLatch').WorkerLatch)(this.#stop);
+    this.#latch ??= new (part('workerLatch').WorkerLatch)(this.#stop, (event) => this.#theWaits().begin(event));
     return this.#latch;
   }
 
@@ -214,7 +224,7 @@ export class Context {
 /** To this process, from now on. What a preloaded module has a hold of already is changed and not replaced. */
 export function lendClient(
   { protocol, version, path }: PackageCopy,
-  lent: Pick<Lent, 'client' | 'checkLoaded' | 'place'>,
+  lent: Omit<Lent, 'protocol' | 'version' | 'path'>,
 ): void {
   const key = Symbol.for('bgworker.runtime');
   const present = (globalThis as { [key]?: Runtime })[key];

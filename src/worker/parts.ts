@@ -15,6 +15,7 @@ import { fileURLToPath } from 'node:url';
 interface Parts {
   readonly log: typeof import('./log.js');
   readonly progress: typeof import('./progress.js');
+  readonly waitEvents: typeof import('./waitEvents.js');
   readonly workerLatch: typeof import('./workerLatch.js');
   readonly peerChannel: typeof import('./peerChannel.js');
 }
@@ -34,6 +35,7 @@ export function prepareParts(): Promise<void> | undefined {
 async function importParts(): Promise<void> {
   parts.log = await import('./log.js');
   parts.progress = await import('./progress.js');
+  parts.waitEvents = await import('./waitEvents.js');
   parts.workerLatch = await import('./workerLatch.js');
   parts.peerChannel = await import('./peerChannel.js');
   protocol = await import('../protocol/index.js');
@@ -57,7 +59,7 @@ export async function keepAll(): Promise<void> {
   // One after the other and not at once, so that the worker's own business goes on in between.
   protocol = await import('../protocol/index.js');
   await prepareParts();
-  for (const name of ['log', 'progress', 'workerLatch', 'peerChannel'] as const) part(name);
+  for (const name of ['log', 'progress', 'waitEvents', 'workerLatch', 'peerChannel'] as const) part(name);
   await import('./pause.js');
   await import('./stopped.js');
   await import('./argument.js');

@@ -22,7 +22,8 @@ import type { Socket } from 'node:net';
 import type { OrderMessage, WorkerMessage } from '../protocol/index.js';
 
 const TO_POSTMASTER = 3;
-const FROM_POSTMASTER = 4;
+/** Where a worker is told its orders. */
+export const FROM_POSTMASTER = 4;
 /** What one blocking read takes: a job and its argument seldom have more. */
 const READ_BYTES = 64 * 1024;
 

@@ -8,13 +8,16 @@ import type { ContextLatch } from './workerContext.js';
 
 export class WorkerLatch implements ContextLatch {
   readonly #stop: StopRequest;
+  readonly #beginWait: (event: string) => () => void;
   #latch: Latch | null = null;
   #isSet = false;
   /** How often it was set, so that a wait notices one that was reset again while it loaded. */
   #sets = 0;
 
-  constructor(stop: StopRequest) {
+  /** `beginWait`: as WaitEvents.begin. */
+  constructor(stop: StopRequest, beginWait: (event: string) => () => void = () => () => {}) {
     this.#stop = stop;
+    this.#beginWait = beginWait;
   }
 
   get isSet(): boolean {
@@ -36,7 +39,16 @@ export class WorkerLatch implements ContextLatch {
     this.#latch?.reset();
   }
 
-  async wait({ signal, ...options }: LatchWaitOptions = {}): Promise<LatchEvent> {
+  async wait(options: LatchWaitOptions = {}): Promise<LatchEvent> {
+    const endWait = this.#beginWait('BgWorkerMain');
+    try {
+      return await this.#wait(options);
+    } finally {
+      endWait();
+    }
+  }
+
+  async #wait({ signal, ...options }: LatchWaitOptions): Promise<LatchEvent> {
     const stopSignal = this.#stop.heed();
     const sets = this.#sets;
     const latch = await this.#load();

@@ -136,10 +136,10 @@ test('a narrow terminal is shown fewer columns of bgworker ps, and what is not a
   };
   const heads = (columns: number, rows: readonly Activity[]): string[] =>
     tableOf(rows, columns).split('\n')[0]?.split(/ +/) ?? [];
-  assert.equal(heads(0, [resting]).join(), 'HANDLE,NAME,CLASS,STATUS,PID,UP,STARTS,PROGRESS,STATE');
-  // Nobody has progress, and all are of the default class.
+  assert.equal(heads(0, [resting]).join(), 'HANDLE,NAME,CLASS,STATUS,PID,UP,STARTS,PROGRESS,WAIT,STATE');
+  // Nobody has progress or waits, and all are of the default class.
   assert.equal(heads(100, [resting]).join(), 'HANDLE,NAME,STATUS,PID,UP,STARTS,STATE');
-  const busy: Activity = { ...resting, class: 'parallel', progress: { done: 1, total: 4 } };
+  const busy: Activity = { ...resting, class: 'parallel', progress: { done: 1, total: 4 }, waitEvent: 'BgWorkerMain' };
   assert.equal(heads(200, [resting, busy]).join(), heads(0, [resting]).join());
   assert.equal(heads(80, [resting, busy]).join(), 'HANDLE,NAME,PID,UP,PROGRESS,STATE');
   assert.equal(heads(60, [resting, busy]).join(), 'HANDLE,NAME,PID,STATE');

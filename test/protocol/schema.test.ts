@@ -29,7 +29,7 @@ import {
 import { bytes, conversations, frameOf, key, ours, reason, row, status, withBytes, worker } from './conversations.js';
 
 /** Said only where there is something to say. */
-const MAY_BE_MISSING = ['goodbye.postmaster', 'hello.purpose'];
+const MAY_BE_MISSING = ['goodbye.postmaster', 'hello.purpose', 'segmentList.from'];
 
 for (const { who, parse, frames } of conversations) {
   for (const frame of frames) {

@@ -26,6 +26,7 @@ const mayUseTimers: Exceptions = {
   'src/worker/parts.ts': 'what a start does not need is loaded when the start is over',
   'src/worker/pause.ts': 'ctx.sleep and ctx.every are what their users asked to wait for',
   'src/worker/progress.ts': 'progress is told at most twenty times a second, and the last of it always',
+  'src/worker/waitEvents.ts': 'a wait is told when it has lasted, which is what a timer measures',
 };
 
 /** To add one: `'src/shm/ring.ts': 'the protocol of one ring is easier to follow in one place'`. */

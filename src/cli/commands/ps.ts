@@ -50,6 +50,7 @@ const COLUMNS: readonly Column[] = [
   { head: 'UP', cell: ({ forkedAt }) => (forkedAt === null ? '-' : shortDuration(Date.now() - forkedAt.getTime())) },
   { head: 'STARTS', cell: ({ attempts }) => String(attempts) },
   { head: 'PROGRESS', cell: ({ progress }) => (progress === null ? '-' : progressText(progress)), usual: '-' },
+  { head: 'WAIT', cell: ({ waitEvent }) => (waitEvent === null ? '-' : clean(waitEvent)), usual: '-' },
   { head: 'STATE', cell: stateText },
 ];
 
@@ -58,6 +59,7 @@ const DISPENSABLE: readonly (readonly [head: string, stateWidth: number])[] = [
   ['STATUS', 40],
   ['CLASS', 40],
   ['STARTS', 40],
+  ['WAIT', 40],
   ['PROGRESS', 32],
   ['UP', 32],
   ['PID', 16],

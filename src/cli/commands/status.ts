@@ -32,7 +32,7 @@ const STATES: { readonly [state in PostmasterStatus['state']]: string } = {
 };
 
 function linesOf(facts: PostmasterStatus, { idle, booting, wanted }: Spares): readonly string[] {
-  const { slots, classes, waiting, clients, startedAt, reloadedAt } = facts;
+  const { slots, classes, waiting, clients, segments, startedAt, reloadedAt } = facts;
   const used = Object.entries(classes).filter((entry) => entry[1].used > 0);
   const ofThem = used.map(([name, { used: count, max }]) => `; ${name} ${count} of ${max}`).join('');
   const queue = waiting === 0 ? '' : `; ${waiting} wait for a slot`;
@@ -49,12 +49,23 @@ function linesOf(facts: PostmasterStatus, { idle, booting, wanted }: Spares): re
     ['log', facts.logFile ?? 'its own standard output and error'],
     ['workers', `${slots.used} of ${slots.max} slots${ofThem}${queue}`],
     ['spares', `${idle} idle, ${booting} booting, ${wanted} wanted`],
+    [
+      'memory',
+      `${segments.used} of ${segments.max} segments${segments.used === 0 ? '' : `, ${sizeText(segments.sizeBytes)}`}`,
+    ],
     // This command is one of them.
     ['clients', String(clients - 1)],
   ];
   const told = rows.filter((row): row is readonly [string, string] => row[1] !== null);
   const width = Math.max(...told.map(([name]) => name.length));
   return told.map(([name, text]) => `${name.padEnd(width)}  ${text}`);
+}
+
+/** `12.0 MiB`. */
+function sizeText(bytes: number): string {
+  const units = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB'];
+  const step = bytes < 1024 ? 0 : Math.min(units.length - 1, Math.floor(Math.log2(bytes) / 10));
+  return `${step === 0 ? bytes : (bytes / 1024 ** step).toFixed(1)} ${units[step]}`;
 }
 
 /** `3 d 4 h`: the two largest units. */

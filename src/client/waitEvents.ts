@@ -1,0 +1,24 @@
+/**
+ * What this process waits for, if it is a worker: told to the postmaster through what the worker runtime lends
+ * (worker/waitEvents.ts), which decides how often. Elsewhere nobody is told.
+ */
+import { runtime } from './runtime.js';
+
+/**
+ * This worker waits for something, for people to see; gives what ends it, which may be called twice. `isBlocking`: the event
+ * loop stands still until then. Outside a worker it is told to nobody.
+ */
+export function beginWait(event: string, isBlocking = false): () => void {
+  return runtime.worker?.beginWait?.(event, isBlocking) ?? NOTHING;
+}
+
+const NOTHING = (): void => {};
+
+let endPublished = NOTHING;
+
+/** As `beginWait`, for who waits for one thing at a time: the last one is over with the next, and with null. */
+export function publishWait(event: string | null, isBlocking = false): void {
+  const endLast = endPublished;
+  endPublished = event === null ? NOTHING : beginWait(event, isBlocking);
+  endLast();
+}
