@@ -56,7 +56,7 @@ export {
 export { type ExpectedPeer, expectedPeer, memoryLinkOf } from './sharedMemory.js';
 export { checkPlatform } from './surroundings.js';
 export type { LaunchOptions, RegisterOptions, RunOptions, WithArgs } from './verbs.js';
-export { beginWait, publishWait } from './waitEvents.js';
+export { beginWait } from './waitEvents.js';
 export type { Progress } from './watchedWorker.js';
 export type {
   HandleStatus,

@@ -13,12 +13,3 @@ export function beginWait(event: string, isBlocking = false): () => void {
 }
 
 const NOTHING = (): void => {};
-
-let endPublished = NOTHING;
-
-/** As `beginWait`, for who waits for one thing at a time: the last one is over with the next, and with null. */
-export function publishWait(event: string | null, isBlocking = false): void {
-  const endLast = endPublished;
-  endPublished = event === null ? NOTHING : beginWait(event, isBlocking);
-  endLast();
-}

@@ -9,7 +9,7 @@
  */
 import { BgworkerError } from '../base/index.js';
 import type { Client, MemoryLink } from '../client/index.js';
-import { memoryLinkOf, PostmasterDiedError, publishWait, runtime } from '../client/index.js';
+import { beginWait, memoryLinkOf, PostmasterDiedError, runtime } from '../client/index.js';
 import type { MemberLine, Segment } from '../shm/index.js';
 import { checkSharedMemory, Member } from '../shm/index.js';
 
@@ -32,7 +32,7 @@ export async function membershipOf(client: Client): Promise<Membership> {
 function join(client: Client): Promise<Membership> {
   const link = memoryLinkOf(client);
   const joining = link.ask({ type: 'memoryJoin' }, ({ member, doorbells }) => {
-    return new Membership(link, new Member({ number: member, doorbells, lines: () => linesOf(link), publishWait }));
+    return new Membership(link, new Member({ number: member, doorbells, lines: () => linesOf(link), beginWait }));
   });
   memberships.set(client, joining);
   joining.catch(() => memberships.delete(client));

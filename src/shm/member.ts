@@ -28,6 +28,8 @@ export interface Place<T> {
   rise(): void;
   /** Whose death ends a blocking wait; 0 for nobody's. */
   peer?(): number;
+  /** One more line that ends a blocking wait, beside the member's own. */
+  line?(): MemberLine | undefined;
 }
 
 /** How long to wait. */
@@ -52,8 +54,8 @@ export interface MemberOptions {
   /** Where the doorbells are. */
   readonly doorbells: string;
   readonly lines?: () => readonly MemberLine[];
-  /** Tells what this process waits for; null when it has stopped. `isBlocking`: its event loop stands still. */
-  readonly publishWait?: (event: string | null, isBlocking: boolean) => void;
+  /** Tells what this process waits for, until what it gives is called. `isBlocking`: the event loop stands still. */
+  readonly beginWait?: (event: string, isBlocking: boolean) => () => void;
 }
 
 /** Looks without sleeping at first: whoever is woken that often is mostly faster than that. */
@@ -63,15 +65,15 @@ export class Member {
   readonly number: number;
   readonly #doorbell: Doorbell;
   readonly #lines: () => readonly MemberLine[];
-  readonly #publishWait: (event: string | null, isBlocking: boolean) => void;
+  readonly #beginWait: (event: string, isBlocking: boolean) => () => void;
   readonly #waits = new Set<() => void>();
   #lost: Error | undefined;
   #willLook = false;
 
-  constructor({ number, doorbells, lines = () => [], publishWait = () => {} }: MemberOptions) {
+  constructor({ number, doorbells, lines = () => [], beginWait = () => () => {} }: MemberOptions) {
     this.number = number;
     this.#lines = lines;
-    this.#publishWait = publishWait;
+    this.#beginWait = beginWait;
     this.#doorbell = new Doorbell(doorbells, number, () => this.#lookAll());
   }
 
@@ -137,7 +139,7 @@ export class Member {
       if (timeoutMs === 0) return 'timeout';
     }
     const endAt = performance.now() + timeoutMs;
-    this.#publishWait(place.event, true);
+    const endWait = this.#beginWait(place.event, true);
     try {
       for (;;) {
         place.sleep();
@@ -145,24 +147,25 @@ export class Member {
         if (found !== undefined) return found;
         const leftMs = endAt - performance.now();
         if (leftMs <= 0) return 'timeout';
-        this.#block(leftMs, place.peer?.() ?? 0);
+        this.#block(leftMs, place.peer?.() ?? 0, place.line?.());
       }
     } finally {
       place.rise();
-      this.#publishWait(null, true);
+      endWait();
     }
   }
 
   #sleep<T>(place: Place<T>, signal: AbortSignal | undefined, timeoutMs: number): Promise<T | 'timeout'> {
     return new Promise((resolve, reject) => {
       let timer: NodeJS.Timeout | undefined;
+      const endWait = this.#beginWait(place.event, false);
       const end = (): void => {
         this.#waits.delete(look);
         this.#doorbell.unlisten();
         clearTimeout(timer);
         signal?.removeEventListener('abort', aborted);
         place.rise();
-        if (this.#waits.size === 0) this.#publishWait(null, false);
+        endWait();
       };
       const aborted = (): void => {
         end();
@@ -194,7 +197,6 @@ export class Member {
       };
       this.#waits.add(look);
       this.#doorbell.listen();
-      this.#publishWait(place.event, false);
       signal?.addEventListener('abort', aborted, { once: true });
       if (timeoutMs !== Infinity) startTimer(performance.now() + timeoutMs);
       look();
@@ -206,8 +208,9 @@ export class Member {
     return place.look();
   }
 
-  #block(timeoutMs: number, peer: number): void {
-    const event = this.#doorbell.block(timeoutMs, peer, this.#lines());
+  #block(timeoutMs: number, peer: number, line: MemberLine | undefined): void {
+    const lines = line === undefined ? this.#lines() : [...this.#lines(), line];
+    const event = this.#doorbell.block(timeoutMs, peer, lines);
     if (event === 'timeout' || event === 'peerGone') return;
     if (event === 'rung') {
       // Some of the rings may have been for those who wait on the event loop.

@@ -34,7 +34,14 @@ export class Sleeper {
   wake(): void {
     if (this.#words.load(this.#index) === 0) return;
     const number = this.#words.exchange(this.#index, 0);
-    if (number !== 0) this.#member.wake(number);
+    if (number === 0) return;
+    try {
+      this.#member.wake(number);
+    } catch (error) {
+      // No descriptor is left to ring with: whoever comes next shall try again.
+      this.#words.compareExchange(this.#index, 0, number);
+      throw error;
+    }
   }
 }
 

@@ -1,0 +1,207 @@
+/**
+ * The receiving side of a message queue (messageQueue.ts).
+ *
+ * Whatever was published before the sender went is received first (R-MQ-33); what is left of a message that it did not
+ * bring to its end is dropped (R-MQ-34). Then the end is told as it was: `'detached'`, or `ERR_PEER_DIED`.
+ */
+import type { BlockingWaitOptions, Place, WaitOptions } from './member.js';
+import type { PeerWatch, QueueEnding, QueueSide } from './queueSide.js';
+import type { RingReader } from './ring.js';
+import { bytesInRing, LENGTH_BYTES } from './ring.js';
+import { WaitingLine } from './waitingLine.js';
+
+const EVENT = 'MessageQueueReceive';
+
+/** The one process that receives from a queue. All methods throw `ERR_PEER_DIED` when it is empty and the sender gone. */
+export class MessageReceiver {
+  readonly #side: QueueSide;
+  readonly #ring: RingReader;
+  readonly #line: WaitingLine;
+  /** Of a message longer than the ring: what has come of it. */
+  #part: { readonly bytes: Uint8Array; filled: number } | undefined;
+  /** So much is looked at by somebody, and is given back with the next call. */
+  #viewedBytes = 0;
+  #lastBytes = 0;
+
+  /** @internal */
+  constructor(side: QueueSide, ring: RingReader) {
+    this.#side = side;
+    this.#ring = ring;
+    this.#line = new WaitingLine(side, EVENT);
+  }
+
+  /** How the sender ended, as soon as all is received that it sent; null before. */
+  get ending(): QueueEnding | null {
+    return this.#side.ending;
+  }
+
+  /** Whether a sender has attached, whatever became of it. */
+  get hasSender(): boolean {
+    return this.#side.hasPeer;
+  }
+
+  /** Who is to be the sender, so that its end is noticed before it attaches too. Once. Throws `ERR_PEER_SET`. */
+  setPeer(peer: PeerWatch): void {
+    this.#side.setPeer(peer);
+  }
+
+  /** The next message, copied, if it is there; never waits. Also `'wouldBlock'` as long as a `receive` is waiting. */
+  tryReceive(): Uint8Array | 'wouldBlock' | 'detached' {
+    return this.#try(false);
+  }
+
+  /**
+   * As `tryReceive`, without a copy if the message lies in one piece: then what is given is the queue's own memory,
+   * which holds the message until the next call of a method that receives here, and must not be written to.
+   */
+  tryReceiveView(): Uint8Array | 'wouldBlock' | 'detached' {
+    return this.#try(true);
+  }
+
+  /** The next message, copied. Several calls get theirs in order. The signal loses no message. */
+  async receive(options?: { readonly signal?: AbortSignal }): Promise<Uint8Array | 'detached'> {
+    return this.#receive(false, options?.signal);
+  }
+
+  /** As `receive`, by the rules of `tryReceiveView`. */
+  async receiveView(options?: { readonly signal?: AbortSignal }): Promise<Uint8Array | 'detached'> {
+    return this.#receive(true, options?.signal);
+  }
+
+  /** The next message, copied; the event loop stands still until it is there. Those who wait for a `receive` come first. */
+  receiveBlocking(options?: BlockingWaitOptions): Uint8Array | 'detached' | 'timeout' {
+    return this.#side.chunk.member.waitBlocking(this.#place(false), options);
+  }
+
+  /** As `receiveBlocking`, by the rules of `tryReceiveView`. */
+  receiveViewBlocking(options?: BlockingWaitOptions): Uint8Array | 'detached' | 'timeout' {
+    return this.#side.chunk.member.waitBlocking(this.#place(true), options);
+  }
+
+  /** Message by message, copied, until the sender detaches. Leaving the loop detaches nothing. */
+  [Symbol.asyncIterator](): AsyncIterableIterator<Uint8Array> {
+    const iterator: AsyncIterableIterator<Uint8Array> = {
+      next: async () => {
+        const message = await this.#receive(false, undefined);
+        return message === 'detached' ? { done: true, value: undefined } : { done: false, value: message };
+      },
+      [Symbol.asyncIterator]: () => iterator,
+    };
+    return iterator;
+  }
+
+  /** Resolves when there is a sender; `'detached'` when there was one. PostgreSQL: shm_mq_wait_for_attach. */
+  async waitForAttach(options?: WaitOptions): Promise<'attached' | 'detached' | 'timeout'> {
+    return this.#side.waitForAttach(options);
+  }
+
+  /** As `waitForAttach`, but the event loop stands still. */
+  waitForAttachBlocking(options?: BlockingWaitOptions): 'attached' | 'detached' | 'timeout' {
+    return this.#side.waitForAttachBlocking(options);
+  }
+
+  /**
+   * Receives no more: the sender gets `'detached'`, and so does whoever waits here. It happens by itself when the
+   * segment is detached. Safe to call twice. PostgreSQL: shm_mq_detach.
+   */
+  detach(): void {
+    this.#side.detach();
+  }
+
+  #try(isView: boolean): Uint8Array | 'wouldBlock' | 'detached' {
+    if (!this.#line.isEmpty) return 'wouldBlock';
+    return this.#take(isView, false) ?? 'wouldBlock';
+  }
+
+  async #receive(isView: boolean, signal: AbortSignal | undefined): Promise<Uint8Array | 'detached'> {
+    signal?.throwIfAborted();
+    if (this.#line.isEmpty) {
+      const breath = this.#line.breathe(this.#lastBytes);
+      if (breath !== undefined) {
+        await breath;
+        signal?.throwIfAborted();
+      }
+      const message = this.#line.isEmpty ? this.#take(isView, false) : undefined;
+      if (message !== undefined) {
+        this.#lastBytes = message.length;
+        return message;
+      }
+    }
+    return this.#line.join((isLast) => this.#take(isView, isLast), { signal });
+  }
+
+  #place(isView: boolean): Place<Uint8Array | 'detached'> {
+    return this.#side.place(EVENT, (isLast) => (this.#line.serve(isLast) ? this.#take(isView, isLast) : undefined));
+  }
+
+  /** Undefined when it must be tried again. */
+  #take(isView: boolean, isLast: boolean): Uint8Array | 'detached' | undefined {
+    const side = this.#side;
+    side.check();
+    if (side.isDetached && side.ending === null) return 'detached';
+    try {
+      if (this.#viewedBytes > 0) this.#endView();
+      const message = this.#next(isView);
+      if (message !== undefined) return message;
+      this.#release();
+      const ending = side.ended(isLast);
+      if (ending === undefined) return undefined;
+      const last = this.#next(isView);
+      if (last !== undefined) return last;
+      this.#part = undefined;
+      return side.end(ending);
+    } catch (error) {
+      throw side.broke(error);
+    }
+  }
+
+  #next(isView: boolean): Uint8Array | undefined {
+    if (this.#part !== undefined) return this.#goOn(this.#part);
+    const ring = this.#ring;
+    if (!ring.has(LENGTH_BYTES)) return undefined;
+    const length = ring.peekLength();
+    const needed = bytesInRing(length);
+    if (needed > ring.sizeBytes) {
+      const part = { bytes: new Uint8Array(length), filled: 0 };
+      this.#part = part;
+      ring.skip(LENGTH_BYTES);
+      return this.#goOn(part);
+    }
+    if (!ring.has(needed)) return undefined;
+    ring.skip(LENGTH_BYTES);
+    const view = isView ? ring.view(length) : undefined;
+    if (view !== undefined) {
+      this.#viewedBytes = needed - LENGTH_BYTES;
+      return view;
+    }
+    const message = ring.copy(length);
+    ring.skip(needed - LENGTH_BYTES);
+    if (ring.pendingBytes > ring.sizeBytes >> 2) this.#release();
+    return message;
+  }
+
+  /** With a message that is longer than the ring. */
+  #goOn(part: { readonly bytes: Uint8Array; filled: number }): Uint8Array | undefined {
+    const ring = this.#ring;
+    while (part.filled < part.bytes.length) {
+      if (!ring.has(1)) return undefined;
+      const count = Math.min(ring.availableBytes, part.bytes.length - part.filled);
+      ring.copyInto(part.bytes, part.filled, count);
+      part.filled += count;
+      ring.skip(part.filled === part.bytes.length ? (count + 7) & ~7 : count);
+      if (ring.pendingBytes > ring.sizeBytes >> 2) this.#release();
+    }
+    this.#part = undefined;
+    return part.bytes;
+  }
+
+  #endView(): void {
+    this.#ring.skip(this.#viewedBytes);
+    this.#viewedBytes = 0;
+    if (this.#ring.pendingBytes > this.#ring.sizeBytes >> 2) this.#release();
+  }
+
+  #release(): void {
+    if (this.#ring.release()) this.#side.wakeOther();
+  }
+}

@@ -1,0 +1,251 @@
+/**
+ * The sending side of a message queue (messageQueue.ts).
+ *
+ * A message that the ring can hold is written whole or not at all; a longer one is passed on in parts, as the receiver
+ * makes room for it. Such a one can be under way when a call gives `'wouldBlock'`: then the same message must be
+ * offered again, until it is through (R-MQ-27), or the side be detached. (PostgreSQL wants it of every message.)
+ */
+import { BgworkerError } from '../base/index.js';
+import type { BlockingWaitOptions, WaitOptions } from './member.js';
+import type { PeerWatch, QueueEnding, QueueSide } from './queueSide.js';
+import type { RingWriter } from './ring.js';
+import { bytesInRing, LENGTH_BYTES, MAX_MESSAGE_BYTES } from './ring.js';
+import { WaitingLine } from './waitingLine.js';
+
+/** One message: bytes, or several pieces of it in order, which are sent as one. */
+export type MessageBytes = Uint8Array | readonly Uint8Array[];
+
+export interface SendOptions {
+  /** False: it may stay invisible until more is sent, a quarter of the ring at most. Default: true. */
+  readonly flush?: boolean | undefined;
+}
+
+const EVENT = 'MessageQueueSend';
+
+/** The one process that sends in a queue. All methods throw `ERR_PEER_DIED` once it is known that the receiver is gone. */
+export class MessageSender {
+  readonly #side: QueueSide;
+  readonly #ring: RingWriter;
+  readonly #line: WaitingLine;
+  /** Of the message under way: its length, and how much of it is in the ring or through. */
+  #begun: { readonly length: number; done: number } | undefined;
+
+  /** @internal */
+  constructor(side: QueueSide, ring: RingWriter) {
+    this.#side = side;
+    this.#ring = ring;
+    this.#line = new WaitingLine(side, EVENT);
+  }
+
+  /** How the receiver ended, as soon as we know. */
+  get ending(): QueueEnding | null {
+    return this.#side.ending;
+  }
+
+  /** Whether a receiver has attached, whatever became of it. */
+  get hasReceiver(): boolean {
+    return this.#side.hasPeer;
+  }
+
+  /** Who is to be the receiver, so that its end is noticed before it attaches too. Once. Throws `ERR_PEER_SET`. */
+  setPeer(peer: PeerWatch): void {
+    this.#side.setPeer(peer);
+  }
+
+  /**
+   * Sends it if there is room; never waits. After `'wouldBlock'` a message that is longer than the ring must be offered
+   * again: `ERR_OTHER_MESSAGE` tells when another one is. Also `'wouldBlock'` as long as a `send` is waiting.
+   * Throws `ERR_MESSAGE_TOO_LARGE`.
+   */
+  trySend(message: MessageBytes, { flush = true }: SendOptions = {}): 'sent' | 'wouldBlock' | 'detached' {
+    if (!this.#line.isEmpty) return 'wouldBlock';
+    return this.#push(message, lengthOf(message), flush, false) ?? 'wouldBlock';
+  }
+
+  /**
+   * Sends it when there is room, after those that were to be sent before. The bytes must stay as they are until then;
+   * afterwards they may be changed. If the signal comes before the first byte is in the ring, nothing is sent. Later it
+   * cannot be taken back: the promise is rejected, and the rest, which is copied, is sent nevertheless.
+   */
+  async send(message: MessageBytes, { flush = true, signal }: SendOptions & { readonly signal?: AbortSignal } = {}) {
+    signal?.throwIfAborted();
+    const length = lengthOf(message);
+    if (this.#line.isEmpty) {
+      const breath = this.#line.breathe(length);
+      if (breath !== undefined) {
+        await breath;
+        signal?.throwIfAborted();
+      }
+      const result = this.#line.isEmpty ? this.#push(message, length, flush, false) : undefined;
+      if (result !== undefined) return result;
+    }
+    return this.#sendInTurn(message, length, flush, signal);
+  }
+
+  /**
+   * Sends it; the event loop stands still until there is room. After `'timeout'`, and after `ERR_WAIT_INTERRUPTED`,
+   * the same holds as after `'wouldBlock'`. Those who wait for a `send` come first.
+   */
+  sendBlocking(message: MessageBytes, { flush = true, timeoutMs }: SendOptions & BlockingWaitOptions = {}) {
+    const length = lengthOf(message);
+    const place = this.#side.place(EVENT, (isLast) =>
+      this.#line.serve(isLast) ? this.#push(message, length, flush, isLast) : undefined,
+    );
+    return this.#side.chunk.member.waitBlocking<'sent' | 'detached'>(place, { timeoutMs });
+  }
+
+  /** Makes everything visible that was sent with `flush: false`. */
+  flush(): void {
+    this.#side.check();
+    if (!this.#side.isDetached) this.#publish();
+  }
+
+  /** Resolves when there is a receiver; `'detached'` when there was one. PostgreSQL: shm_mq_wait_for_attach. */
+  async waitForAttach(options?: WaitOptions): Promise<'attached' | 'detached' | 'timeout'> {
+    return this.#side.waitForAttach(options);
+  }
+
+  /** As `waitForAttach`, but the event loop stands still. */
+  waitForAttachBlocking(options?: BlockingWaitOptions): 'attached' | 'detached' | 'timeout' {
+    return this.#side.waitForAttachBlocking(options);
+  }
+
+  /**
+   * Sends no more. What was sent is received, also what was not flushed; sends that still wait get `'detached'`. It
+   * happens by itself when the segment is detached. Safe to call twice. PostgreSQL: shm_mq_detach.
+   */
+  detach(): void {
+    this.#side.detach();
+  }
+
+  #sendInTurn(message: MessageBytes, length: number, flush: boolean, signal: AbortSignal | undefined) {
+    let rest = message;
+    let hasBegun = false;
+    return this.#line.join<'sent' | 'detached'>(
+      (isLast) => {
+        const lengthNow = lengthOf(rest);
+        if (lengthNow !== length) throw otherMessage(length, lengthNow);
+        const result = this.#push(rest, length, flush, isLast);
+        hasBegun = this.#begun !== undefined;
+        return result;
+      },
+      {
+        signal,
+        mustFinish: () => {
+          if (hasBegun) rest = copyOf(message);
+          return hasBegun;
+        },
+      },
+    );
+  }
+
+  /** Undefined when it must be tried again. */
+  #push(message: MessageBytes, length: number, flush: boolean, isLast: boolean): 'sent' | 'detached' | undefined {
+    const side = this.#side;
+    side.check();
+    if (side.isDetached) return side.ending === null ? 'detached' : this.#end(side.ending);
+    // Learnt before anything is written: no descriptor may be left to ring it with.
+    void side.hasPeer;
+    if (side.peerDetached) return this.#end('detached');
+    try {
+      const isThrough = this.#begun === undefined ? this.#begin(message, length) : this.#goOn(message, length);
+      if (isThrough) {
+        if (flush || this.#ring.pendingBytes > this.#ring.sizeBytes >> 2) this.#publish();
+        // R-MQ-26.
+        return side.peerDetached ? this.#end('detached') : 'sent';
+      }
+      this.#publish();
+      const ending = side.ended(isLast);
+      return ending === undefined ? undefined : this.#end(ending);
+    } catch (error) {
+      throw side.broke(error);
+    }
+  }
+
+  /** True when it is through. */
+  #begin(message: MessageBytes, length: number): boolean {
+    const ring = this.#ring;
+    const needed = bytesInRing(length);
+    const isLong = needed > ring.sizeBytes;
+    if (!ring.hasRoom(isLong ? LENGTH_BYTES : needed)) return false;
+    ring.writeLength(length);
+    if (isLong) {
+      this.#begun = { length, done: 0 };
+      return this.#goOn(message, length);
+    }
+    if (message instanceof Uint8Array) ring.write(message, 0, length);
+    else for (const piece of message) ring.write(piece, 0, piece.length);
+    ring.pad();
+    return true;
+  }
+
+  /** With a message that is longer than the ring. */
+  #goOn(message: MessageBytes, length: number): boolean {
+    const ring = this.#ring;
+    const begun = this.#begun ?? { length, done: 0 };
+    if (length !== begun.length) throw otherMessage(begun.length, length);
+    while (begun.done < length) {
+      if (ring.roomBytes === 0) {
+        this.#publish();
+        if (!ring.hasRoom(1)) return false;
+      }
+      const { piece, from } = pieceAt(message, begun.done);
+      const count = Math.min(piece.length - from, ring.roomBytes);
+      ring.write(piece, from, from + count);
+      begun.done += count;
+      // The receiver can take the first part while we write the next.
+      if (ring.pendingBytes > ring.sizeBytes >> 2) this.#publish();
+    }
+    ring.pad();
+    this.#begun = undefined;
+    return true;
+  }
+
+  #publish(): void {
+    if (this.#ring.publish()) this.#side.wakeOther();
+  }
+
+  #end(ending: QueueEnding): 'detached' {
+    this.#begun = undefined;
+    return this.#side.end(ending);
+  }
+}
+
+function lengthOf(message: MessageBytes): number {
+  let length = 0;
+  if (message instanceof Uint8Array) length = message.length;
+  else for (const piece of message) length += piece.length;
+  if (length <= MAX_MESSAGE_BYTES) return length;
+  throw new BgworkerError('ERR_MESSAGE_TOO_LARGE', 'the message is too large for a queue', {
+    detail: `${length} bytes, of ${MAX_MESSAGE_BYTES} at most`,
+    hint: 'send it in parts, or put it into a segment of its own and send the handle',
+  });
+}
+
+/** Where the byte at this offset of the whole is. It must be before the end. */
+function pieceAt(message: MessageBytes, offset: number): { readonly piece: Uint8Array; readonly from: number } {
+  if (message instanceof Uint8Array) return { piece: message, from: offset };
+  let from = offset;
+  for (const piece of message) {
+    if (from < piece.length) return { piece, from };
+    from -= piece.length;
+  }
+  throw otherMessage(offset, offset - from);
+}
+
+function copyOf(message: MessageBytes): Uint8Array {
+  const copy = new Uint8Array(lengthOf(message));
+  let at = 0;
+  for (const piece of message instanceof Uint8Array ? [message] : message) {
+    copy.set(piece, at);
+    at += piece.length;
+  }
+  return copy;
+}
+
+function otherMessage(begun: number, offered: number): BgworkerError {
+  return new BgworkerError('ERR_OTHER_MESSAGE', 'another message is under way in this queue', {
+    detail: `one of ${begun} bytes was begun, and one of ${offered} was offered`,
+    hint: "after 'wouldBlock' offer the same message until it is sent, or detach; await send() does so by itself",
+  });
+}
