@@ -3,9 +3,10 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { root } from '../process/support/fixtures.js';
 
 const program = fileURLToPath(new URL('./program.js', import.meta.url));
-const withoutKoffi = fileURLToPath(new URL('./withoutKoffi.cjs', import.meta.url));
+const withoutKoffi = `${root}test/fixtures/dsm/withoutKoffi.cjs`;
 
 interface Report {
   readonly before: boolean;
