@@ -111,15 +111,16 @@ export class SegmentFiles implements SegmentStore {
     const beginning = join(this.#folder, `${this.#prefix}starting`);
     const server = await listen(beginning);
     try {
+      // The end may have overtaken us.
+      if (this.#isOver) return server;
       chmodSync(beginning, 0o600);
       // From here on whoever finds it is accepted.
-      if (!this.#isOver) renameSync(beginning, join(this.#folder, this.#aliveName));
+      renameSync(beginning, join(this.#folder, this.#aliveName));
+      return server;
     } catch (error) {
       close(server);
       throw error;
     }
-    if (this.#isOver) close(server);
-    return server;
   }
 }
 

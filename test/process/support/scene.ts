@@ -4,12 +4,13 @@
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import type { Client, PostmasterSettings } from '../../../src/index.js';
 import { connect, startPostmaster } from '../../../src/index.js';
+import { SHARED_FOLDER } from '../../../src/postmaster/segmentFiles.js';
 import { untilGone } from '../../postmaster/processState.js';
 import { fixturePath } from './fixtures.js';
 import { familyOf, guardianOf, kill } from './processes.js';
@@ -132,6 +133,11 @@ export class Scene {
     }
     for (const client of this.#clients) await client.close().catch(() => {});
     for (const undo of this.#undo) undo();
+    // A guardian that was killed as well removes nothing.
+    for (const name of existsSync(SHARED_FOLDER) ? readdirSync(SHARED_FOLDER) : []) {
+      const [, epoch = ''] = name.split('.');
+      if (name.startsWith('bgworker.') && this.#epochs.has(epoch)) rmSync(join(SHARED_FOLDER, name), { force: true });
+    }
     for (const directory of this.#directories) rmSync(directory, { recursive: true, force: true });
   }
 }
