@@ -11,7 +11,7 @@ const root = fileURLToPath(new URL('../../../', import.meta.url));
 const rulesPage = readFileSync(`${root}docs/postgresql-rules.md`, 'utf8');
 const differencesPage = readFileSync(`${root}docs/differences-from-postgresql.md`, 'utf8');
 
-const RULE = /R-(?:REG|PM|API|WK|SM)-\d+b?/g;
+const RULE = /R-(?:REG|PM|API|WK|SM|DSM)-\d+b?/g;
 
 /** The first and last number of each run of rules there is. */
 const RUNS: { readonly [group: string]: readonly (readonly [number, number])[] } = {
@@ -53,6 +53,12 @@ const RUNS: { readonly [group: string]: readonly (readonly [number, number])[] }
     [30, 30],
     [40, 46],
     [50, 52],
+  ],
+  DSM: [
+    [1, 4],
+    [10, 16],
+    [20, 24],
+    [30, 32],
   ],
 };
 
