@@ -35,9 +35,13 @@ export function message(length: number, number = 0): Uint8Array {
   return bytes;
 }
 
+export function isMessage(received: unknown, length: number, number = 0): boolean {
+  return received instanceof Uint8Array && Buffer.compare(received, message(length, number)) === 0;
+}
+
 export function assertIs(received: unknown, length: number, number = 0): void {
   if (!(received instanceof Uint8Array)) assert.fail(`${String(received)} in place of a message`);
-  assert.ok(Buffer.compare(received, message(length, number)) === 0, `message ${number} of ${length} bytes is torn`);
+  assert.ok(isMessage(received, length, number), `message ${number} of ${length} bytes is torn`);
 }
 
 /** The same bytes in pieces of these sizes, in turn. */
