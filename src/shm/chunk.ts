@@ -7,7 +7,7 @@
 import { BgworkerError } from '../base/index.js';
 import type { Mapping } from './mapping.js';
 import type { Member } from './member.js';
-import type { Words } from './words.js';
+import type { LongWords, Words } from './words.js';
 
 /** Things begin at multiples of it: what one process writes lies on other lines of the cache than what another writes. */
 export const ALIGNMENT = 64;
@@ -38,12 +38,15 @@ export interface Chunk {
   readonly sizeBytes: number;
   /** The whole of it, as words. */
   readonly words: Words;
+  /** The whole of it, as words of 64 bits. */
+  readonly longWords: LongWords;
   /** The whole of it, for us alone: never given to a user. */
   readonly ownBytes: Uint8Array;
   /** The whole of it, for whoever wants it. */
   readonly shownBytes: Uint8Array;
 }
 
+/** The stretch of a segment that begins there. Throws `ERR_OUT_OF_SEGMENT`. */
 export function chunkOf(segment: Whole, offsetBytes: number, sizeBytes: number): Chunk {
   segment.checkAttached();
   const isInside =
@@ -65,6 +68,9 @@ export function chunkOf(segment: Whole, offsetBytes: number, sizeBytes: number):
     offsetBytes,
     sizeBytes,
     words: mapping.words(offsetBytes, Math.floor(sizeBytes / 4)),
+    get longWords() {
+      return mapping.longWords(offsetBytes, Math.floor(sizeBytes / 8));
+    },
     ownBytes: mapping.ownBytes.subarray(offsetBytes, offsetBytes + sizeBytes),
     get shownBytes() {
       return mapping.shownBytes.subarray(offsetBytes, offsetBytes + sizeBytes);

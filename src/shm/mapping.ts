@@ -15,7 +15,7 @@ import { closeSync, constants, fstatSync, ftruncateSync, openSync, unlinkSync, w
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { BgworkerError } from '../base/index.js';
 import { FAILED, libC } from './libC.js';
-import { Words } from './words.js';
+import { LongWords, Words } from './words.js';
 
 const PROT_READ_WRITE = 0x3;
 const MAP_SHARED = 0x01;
@@ -86,6 +86,10 @@ export class Mapping {
 
   words(offsetBytes: number, count: number): Words {
     return new Words(this.ownBytes.buffer, offsetBytes, count);
+  }
+
+  longWords(offsetBytes: number, count: number): LongWords {
+    return new LongWords(this.ownBytes.buffer, offsetBytes, count);
   }
 
   /** Safe to call twice. What is written to a stale view from here on is seen by nobody else. */

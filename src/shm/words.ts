@@ -38,3 +38,33 @@ export class Words {
     return Atomics.compareExchange(this.#array, index, expected, value);
   }
 }
+
+/** The same with 64 bits each, for what must not run over, or what has to change together. */
+export class LongWords {
+  readonly #array: BigInt64Array;
+
+  constructor(memory: ArrayBufferLike, offsetBytes: number, count: number) {
+    this.#array = new BigInt64Array(memory, offsetBytes, count);
+  }
+
+  load(index: number): bigint {
+    return Atomics.load(this.#array, index);
+  }
+
+  store(index: number, value: bigint): void {
+    Atomics.store(this.#array, index, value);
+  }
+
+  /** Gives what was there before, as the next two do. */
+  exchange(index: number, value: bigint): bigint {
+    return Atomics.exchange(this.#array, index, value);
+  }
+
+  add(index: number, value: bigint): bigint {
+    return Atomics.add(this.#array, index, value);
+  }
+
+  compareExchange(index: number, expected: bigint, value: bigint): bigint {
+    return Atomics.compareExchange(this.#array, index, expected, value);
+  }
+}

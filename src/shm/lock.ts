@@ -1,0 +1,220 @@
+/**
+ * A lock in shared memory: one process alone, or several that only read. Nobody is asked for it but the memory itself,
+ * so that an uncontended one costs a fraction of a microsecond.
+ *
+ * It outlives its holders (pthread's "robust" mutexes are the model for that): when one died that had it exclusively,
+ * the next gets it and is told, `ownerDied`, and so is everybody until one has looked and says `markConsistent()`. One
+ * that died while it read is just gone. Detaching the segment with a lock held counts as a death: nobody knows in what
+ * state it left things.
+ *
+ * Tasks of one process are like processes to each other: `acquire` waits its turn also behind another task of its own,
+ * so one that acquires it twice waits for itself. Waits without the event loop refuse that: nobody could end them.
+ *
+ * Model: lwlock.c. How it works is in lockWaits.ts. Words: two sizes, the drainer, the owner, the slots, the writers.
+ */
+import { BgworkerError } from '../base/index.js';
+import type { Chunk } from './chunk.js';
+import { aligned, beginThing, checkThing, finishThing, HEADER_WORDS } from './chunk.js';
+import type { LockKeeper, LockMode } from './held.js';
+import { Held } from './held.js';
+import type { LockParts, LockWait, Share } from './lockWaits.js';
+import { ExclusiveWait, giveBackAlone, giveBackShare, SharedWait } from './lockWaits.js';
+import type { BlockingWaitOptions, Place, WaitOptions } from './member.js';
+import { OwnerWord } from './ownerWord.js';
+import { SharedSlots } from './sharedSlots.js';
+import { Sleeper } from './sleeper.js';
+import { WaitList } from './waitList.js';
+
+const MAX_SHARED = HEADER_WORDS;
+const MAX_WAITERS = HEADER_WORDS + 1;
+const DRAINER = HEADER_WORDS + 2;
+const OWNER = HEADER_WORDS + 3;
+const SLOTS = HEADER_WORDS + 4;
+
+export interface SharedLockOptions {
+  /** How many can hold it together, or wait to. Default: 64. */
+  readonly maxShared?: number;
+  /** How many can wait for it exclusively. Default: 64. */
+  readonly maxWaiters?: number;
+}
+
+/** A lock between processes, exclusive or shared, that outlives its holders. PostgreSQL: an LWLock. */
+export class SharedLock {
+  readonly #parts: LockParts;
+  readonly #keeper: LockKeeper;
+  readonly #held = new Set<Held>();
+  readonly #waits = new Set<LockWait>();
+
+  static sizeFor({ maxShared = 64, maxWaiters = 64 }: SharedLockOptions = {}): number {
+    checkCount('maxShared', maxShared);
+    checkCount('maxWaiters', maxWaiters);
+    return aligned((SLOTS + SharedSlots.wordsFor(maxShared) + WaitList.wordsFor(maxWaiters)) * 4);
+  }
+
+  /** Makes one that is free. The sizes are those of `sizeFor`. PostgreSQL: LWLockInitialize. */
+  static create(chunk: Chunk, { maxShared = 64, maxWaiters = 64 }: SharedLockOptions = {}): SharedLock {
+    const sizeBytes = SharedLock.sizeFor({ maxShared, maxWaiters });
+    beginThing(chunk, 'lock', sizeBytes);
+    for (let word = HEADER_WORDS; word < sizeBytes / 4; word++) chunk.words.store(word, 0);
+    chunk.words.store(MAX_SHARED, maxShared);
+    chunk.words.store(MAX_WAITERS, maxWaiters);
+    finishThing(chunk);
+    return new SharedLock(chunk);
+  }
+
+  /** Throws `ERR_WRONG_MEMORY` when there is none. */
+  static attach(chunk: Chunk): SharedLock {
+    checkThing(chunk, 'lock');
+    return new SharedLock(chunk);
+  }
+
+  private constructor(chunk: Chunk) {
+    const { words, member, segment } = chunk;
+    const maxShared = words.load(MAX_SHARED);
+    const writers = SLOTS + SharedSlots.wordsFor(maxShared);
+    this.#parts = {
+      chunk,
+      owner: new OwnerWord(words, OWNER, member.number),
+      slots: new SharedSlots(words, SLOTS, maxShared, member),
+      writers: new WaitList(words, writers, words.load(MAX_WAITERS), member),
+      drainer: new Sleeper(words, DRAINER, member),
+    };
+    this.#keeper = {
+      giveBack: (held, share) => {
+        this.#held.delete(held);
+        return share === 'alone' ? giveBackAlone(this.#parts) : giveBackShare(this.#parts, share);
+      },
+      mend: () => this.#parts.owner.mend(),
+    };
+    segment.onDetach(() => this.#abandon());
+  }
+
+  /** Whether a process died that held it, and nobody has put that right. */
+  get ownerDied(): boolean {
+    return this.#parts.owner.isBroken;
+  }
+
+  /**
+   * Resolves when it is held. Without a limit of time the answer is always a `Held`; with one it may be `timeout`.
+   * Rejects with the signal's reason, and with `ERR_TOO_MANY_HOLDERS` and `ERR_TOO_MANY_WAITERS` (which no other
+   * process notices). Then nothing is held. PostgreSQL: LWLockAcquire.
+   */
+  acquire(mode?: LockMode, options?: { readonly signal?: AbortSignal | undefined }): Promise<Held>;
+  acquire(mode: LockMode | undefined, options: WaitOptions): Promise<Held | 'timeout'>;
+  async acquire(mode: LockMode = 'exclusive', options: WaitOptions = {}): Promise<Held | 'timeout'> {
+    options.signal?.throwIfAborted();
+    const held = this.tryAcquire(mode);
+    if (held !== undefined) return held;
+    const wait = this.#begin(mode, false);
+    try {
+      return await this.#parts.chunk.member.wait(this.#placeOf(wait), options);
+    } finally {
+      this.#end(wait);
+    }
+  }
+
+  /**
+   * As `acquire`, but the event loop stands still. Throws `ERR_WAIT_INTERRUPTED` when that has something to do, and
+   * `ERR_LOCK_HELD` when this very process is in the way.
+   */
+  acquireBlocking(mode?: LockMode): Held;
+  acquireBlocking(mode: LockMode | undefined, options: BlockingWaitOptions): Held | 'timeout';
+  acquireBlocking(mode: LockMode = 'exclusive', options: BlockingWaitOptions = {}): Held | 'timeout' {
+    const held = this.tryAcquire(mode);
+    if (held !== undefined) return held;
+    const wait = this.#begin(mode, true);
+    try {
+      return this.#parts.chunk.member.waitBlocking(this.#placeOf(wait), options);
+    } finally {
+      this.#end(wait);
+    }
+  }
+
+  /** Undefined when it would have to wait. PostgreSQL: LWLockConditionalAcquire. */
+  tryAcquire(mode: LockMode = 'exclusive'): Held | undefined {
+    const wait = this.#attempt(mode, false);
+    let share = wait.look();
+    if (share === undefined) {
+      // Whoever is in the way may be dead.
+      wait.lookCloser();
+      share = wait.look();
+    }
+    if (share !== undefined) return this.#hold(share);
+    wait.rise();
+    return undefined;
+  }
+
+  /** Releases it, and gives back how to hold it again, which waits as long as it takes. @internal */
+  pause(held: Held): () => Promise<void> {
+    if (!this.#held.has(held)) {
+      throw new BgworkerError('ERR_LOCK_NOT_HELD', 'this lock is not held', {
+        hint: 'give what acquire() of the same object has given, before it is released',
+      });
+    }
+    held[Symbol.dispose]();
+    return async () => {
+      const again = await this.acquire(held.mode);
+      this.#held.delete(again);
+      const share = again.take();
+      if (share === undefined) return;
+      held.retake(share, again.ownerDied);
+      this.#held.add(held);
+    };
+  }
+
+  #attempt(mode: LockMode, isBlocking: boolean): LockWait {
+    return mode === 'exclusive' ? new ExclusiveWait(this.#parts, isBlocking) : new SharedWait(this.#parts, isBlocking);
+  }
+
+  #begin(mode: LockMode, isBlocking: boolean): LockWait {
+    const wait = this.#attempt(mode, isBlocking);
+    this.#waits.add(wait);
+    return wait;
+  }
+
+  #end(wait: LockWait): void {
+    this.#waits.delete(wait);
+    wait.rise();
+  }
+
+  /** What it finds is held from that moment on, and not only when the one that waits hears of it. */
+  #placeOf(wait: LockWait): Place<Held> {
+    return {
+      event: 'SharedLock',
+      look: () => {
+        const share = wait.look();
+        return share === undefined ? undefined : this.#hold(share);
+      },
+      sleep: () => wait.sleep(),
+      rise: () => wait.rise(),
+      peer: () => wait.peer(),
+    };
+  }
+
+  #hold(share: Share): Held {
+    const held = new Held(this.#keeper, share, this.#parts.owner.isBroken);
+    this.#held.add(held);
+    return held;
+  }
+
+  /** The segment is being detached: what we have goes back, broken, and who waits here fails. */
+  #abandon(): void {
+    for (const held of this.#held) {
+      const share = held.take();
+      if (share === 'alone') giveBackAlone(this.#parts, true);
+      else if (share !== undefined) giveBackShare(this.#parts, share);
+    }
+    this.#held.clear();
+    for (const wait of this.#waits) wait.rise();
+    // They look when the segment is gone.
+    if (this.#waits.size > 0) this.#parts.chunk.member.wake(this.#parts.chunk.member.number);
+  }
+}
+
+function checkCount(name: string, count: number): void {
+  if (Number.isInteger(count) && count >= 1 && count <= 2 ** 16) return;
+  throw new BgworkerError('ERR_INVALID_ARGUMENT', `invalid ${name}`, {
+    detail: `${name} is ${String(count)}`,
+    hint: 'give an integer from 1 to 65536',
+  });
+}
