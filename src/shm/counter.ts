@@ -5,7 +5,7 @@
  * Numbers are ordinary ones here. They are exact up to 2^53, which is where the range of the second one ends.
  */
 import { BgworkerError } from '../base/index.js';
-import type { Chunk } from './chunk.js';
+import type { Chunk, Whole } from './chunk.js';
 import { aligned, beginThing, checkThing, finishThing, HEADER_WORDS } from './chunk.js';
 import type { LongWords } from './words.js';
 
@@ -15,8 +15,9 @@ const ITEMS = VALUE + 1;
 const PIECE_ITEMS = VALUE + 2;
 const WORKERS = VALUE + 3;
 
-/** A number in shared memory. */
+/** A number in shared memory. Everything throws when its segment was detached. */
 export class AtomicCounter {
+  readonly #segment: Whole;
   readonly #words: LongWords;
 
   static sizeFor(): number {
@@ -38,24 +39,29 @@ export class AtomicCounter {
   }
 
   private constructor(chunk: Chunk) {
+    this.#segment = chunk.segment;
     this.#words = chunk.longWords;
   }
 
   load(): number {
+    this.#segment.checkAttached();
     return Number(this.#words.load(VALUE));
   }
 
   store(value: number): void {
+    this.#segment.checkAttached();
     this.#words.store(VALUE, toLong(value));
   }
 
   /** Gives what it was before, as `compareExchange` does. */
   add(delta: number): number {
+    this.#segment.checkAttached();
     return Number(this.#words.add(VALUE, toLong(delta)));
   }
 
   /** Changes it if it is `expected`. */
   compareExchange(expected: number, value: number): number {
+    this.#segment.checkAttached();
     return Number(this.#words.compareExchange(VALUE, toLong(expected), toLong(value)));
   }
 }

@@ -2,11 +2,22 @@
  * Memory that processes share, and what lives in it. Nothing here knows a postmaster: who is a member, and who holds
  * which segment, comes from outside (dsm/).
  */
+
+// advanced
+export type { BarrierOptions, BarrierResult } from './barrier.js';
+export { SharedBarrier } from './barrier.js';
 export type { Chunk } from './chunk.js';
 export { ALIGNMENT, aligned } from './chunk.js';
+export type { ConditionVariableOptions, HeldLock } from './conditionVariable.js';
+export { SharedConditionVariable } from './conditionVariable.js';
+export type { WorkCounterOptions, WorkPiece } from './counter.js';
+export { AtomicCounter, WorkCounter } from './counter.js';
+export type { Held, LockMode } from './held.js';
 export type { SharedLatchEvent } from './latch.js';
 export { SharedLatch } from './latch.js';
 export { checkSharedMemory } from './libC.js';
+export type { SharedLockOptions } from './lock.js';
+export { SharedLock } from './lock.js';
 export { MAX_SEGMENT_BYTES, Mapping } from './mapping.js';
 export type { BlockingWaitOptions, MemberLine, MemberOptions, Place, WaitOptions } from './member.js';
 export { Member } from './member.js';
@@ -18,3 +29,5 @@ export { MessageSender } from './messageSender.js';
 export type { PeerWatch, QueueEnding, SideOptions } from './queueSide.js';
 export { MAX_MESSAGE_BYTES } from './ring.js';
 export { Segment } from './segment.js';
+export type { ContentsKey } from './tableOfContents.js';
+export { ContentsEstimator, TableOfContents } from './tableOfContents.js';
