@@ -23,6 +23,7 @@ import type { WorkerChannel } from './channel.js';
 import { errorOfEnd } from './connection.js';
 import { PostmasterDiedError } from './errors.js';
 import { EventBuffer } from './eventBuffer.js';
+import type { MemoryLink } from './memoryLink.js';
 import { linkToPeer } from './memoryLink.js';
 import { readResult } from './result.js';
 import { waitFor } from './waiting.js';
@@ -359,8 +360,8 @@ export class BackgroundWorkerHandle<Result = unknown> implements AsyncIterable<W
 
   /** Its postmaster died before it had its last word. */
   /** @internal */
-  [linkToPeer](): WatchedWorker {
-    return this.#watched;
+  [linkToPeer](): { readonly watched: WatchedWorker; readonly link: MemoryLink } {
+    return { watched: this.#watched, link: this.#backend.memory };
   }
 
   get #isLeftBehind(): boolean {

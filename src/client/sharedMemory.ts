@@ -25,17 +25,21 @@ export interface ExpectedPeer {
   readonly isGone: boolean;
   /** Calls while the bytes are read that say so, perhaps more than once. */
   onGone(listener: () => void): () => void;
+  /** On which it will be said; -1 while there is none. */
+  descriptor(): number;
 }
 
 export function expectedPeer(handle: BackgroundWorkerHandle): ExpectedPeer {
   const isGone = (): boolean => handle.status !== 'started' && handle.status !== 'notYetStarted';
+  const { watched, link } = handle[linkToPeer]();
   return {
     get isGone() {
       return isGone();
     },
     onGone: (listener) =>
-      handle[linkToPeer]().onChange(() => {
+      watched.onChange(() => {
         if (isGone()) listener();
       }),
+    descriptor: () => link.descriptors()[0] ?? -1,
   };
 }

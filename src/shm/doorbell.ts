@@ -17,6 +17,7 @@ import { BgworkerError } from '../base/index.js';
 import { FAILED, libC } from './libC.js';
 
 const POLLIN = 0x001;
+const POLLOUT = 0x004;
 const POLLERR = 0x008;
 const POLLHUP = 0x010;
 /** What a doorbell that nobody reads may hold; more adds nothing. */
@@ -33,14 +34,17 @@ export interface PollLine {
   readonly descriptor: number;
   /** Also something to read, not only its end. */
   readonly input: boolean;
+  /** Also room to write. */
+  readonly output?: boolean;
 }
 
-export type BlockEvent =
-  | 'rung'
-  | 'timeout'
-  | 'peerGone'
-  | 'signal'
-  | { readonly line: PollLine; readonly hungUp: boolean };
+export interface LineEvent {
+  readonly line: PollLine;
+  readonly hungUp: boolean;
+  readonly canWrite: boolean;
+}
+
+export type BlockEvent = 'rung' | 'timeout' | 'peerGone' | 'signal' | LineEvent;
 
 export class Doorbell {
   readonly number: number;
@@ -131,7 +135,9 @@ export class Doorbell {
     const pollees = this.#pollees([
       { descriptor: this.#descriptor, events: POLLIN },
       { descriptor: other ?? -1, events: 0 },
-      ...lines.map(({ descriptor, input }) => ({ descriptor, events: input ? POLLIN : 0 })),
+      ...lines.map(({ descriptor, input, output }) => {
+        return { descriptor, events: (input ? POLLIN : 0) | (output === true ? POLLOUT : 0) };
+      }),
     ]);
     const found = libC().poll(pollees, 2 + lines.length, Math.min(MAX_POLL_MS, Math.ceil(timeoutMs)));
     if (found === 0) return timeoutMs > MAX_POLL_MS ? 'rung' : 'timeout';
@@ -147,7 +153,8 @@ export class Doorbell {
     const at = lines.findIndex((_, index) => eventsOf(pollees, 2 + index) !== 0);
     const line = lines[at];
     if (line === undefined) return 'rung';
-    return { line, hungUp: (eventsOf(pollees, 2 + at) & (POLLHUP | POLLERR)) !== 0 };
+    const events = eventsOf(pollees, 2 + at);
+    return { line, hungUp: (events & (POLLHUP | POLLERR)) !== 0, canWrite: (events & POLLOUT) !== 0 };
   }
 
   /** Forgets the rings so far: whoever looks after that has seen all there is. */

@@ -13,7 +13,7 @@ export { SharedConditionVariable } from './conditionVariable.js';
 export type { WorkCounterOptions, WorkPiece } from './counter.js';
 export { AtomicCounter, WorkCounter } from './counter.js';
 export type { Held, LockMode } from './held.js';
-export type { SharedLatchEvent } from './latch.js';
+export type { BlockingLatchWait, LatchWait, SharedLatchEvent } from './latch.js';
 export { SharedLatch } from './latch.js';
 export { checkSharedMemory } from './libC.js';
 export type { SharedLockOptions } from './lock.js';

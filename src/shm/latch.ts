@@ -8,10 +8,11 @@
  * Model: latch.c. Words: the flag, the owner, the sleeper. A set looks at the flag first and does nothing when it is set
  * already: then somebody else has seen to the sleeper, or is about to.
  */
+import type { Readable, Writable } from 'node:stream';
 import { BgworkerError } from '../base/index.js';
 import type { Chunk } from './chunk.js';
 import { aligned, beginThing, checkThing, finishThing, HEADER_WORDS } from './chunk.js';
-import type { BlockingWaitOptions, Place, WaitOptions } from './member.js';
+import type { BlockingWaitOptions, MemberLine, Place, WaitOptions } from './member.js';
 import { Sleeper } from './sleeper.js';
 import type { Words } from './words.js';
 
@@ -22,7 +23,26 @@ const SLEEPER = HEADER_WORDS + 2;
 const WORDS = HEADER_WORDS + 3;
 
 /** What ended a wait for it. */
-export type SharedLatchEvent = 'latchSet' | 'timeout';
+export type SharedLatchEvent = 'latchSet' | 'timeout' | 'socketReadable' | 'socketWritable';
+
+/** How to wait for it. */
+export interface LatchWait extends WaitOptions {
+  /**
+   * Ends the wait too, when something can be read from it, or its end has come. It goes over to being read by `read()`
+   * while one waits. PostgreSQL: WaitLatchOrSocket.
+   */
+  readonly readable?: Readable | undefined;
+  /** Ends the wait too, when something can be written to it without waiting, or it is closed. */
+  readonly writable?: Writable | undefined;
+}
+
+/** How to wait for it without yielding. */
+export interface BlockingLatchWait extends BlockingWaitOptions {
+  /** The descriptor of a socket or pipe: ends the wait too, when something can be read from it, or its end has come. */
+  readonly readable?: number | undefined;
+  /** Ends the wait too, when something can be written to it, or it is closed. */
+  readonly writable?: number | undefined;
+}
 
 /** A latch that any process of a segment can set, and its owner waits for. PostgreSQL: a shared Latch. */
 export class SharedLatch {
@@ -94,26 +114,43 @@ export class SharedLatch {
   }
 
   /**
-   * Resolves when it is set, at once if it is. Rejects with the signal's reason, and when this process has lost its
-   * place in the memory. Throws `ERR_LATCH_NOT_OWNED`.
+   * Resolves when it is set, at once if it is, and before anything else. Rejects with the signal's reason, and when this
+   * process has lost its place in the memory. Throws `ERR_LATCH_NOT_OWNED`.
    */
-  async wait(options?: WaitOptions): Promise<SharedLatchEvent> {
+  async wait({ readable, writable, ...options }: LatchWait = {}): Promise<SharedLatchEvent> {
     this.#checkOwned();
-    return this.#chunk.member.wait(this.#place(), options);
+    const place = this.#place(() => lookAtStreams(readable, writable));
+    return this.#chunk.member.wait({ ...place, listen: (look) => listenToStreams(readable, writable, look) }, options);
   }
 
   /** As `wait`, but the event loop stands still. Throws `ERR_WAIT_INTERRUPTED` when it has something to do. */
-  waitBlocking(options?: BlockingWaitOptions): SharedLatchEvent {
+  waitBlocking({ readable, writable, ...options }: BlockingLatchWait = {}): SharedLatchEvent {
     this.#checkOwned();
-    return this.#chunk.member.waitBlocking(this.#place(), options);
+    let found: SharedLatchEvent | undefined;
+    const line: MemberLine = {
+      descriptor: readable ?? writable ?? -1,
+      input: readable !== undefined,
+      output: writable !== undefined,
+      found: ({ canWrite }) => {
+        found = canWrite || readable === undefined ? 'socketWritable' : 'socketReadable';
+      },
+    };
+    if (readable !== undefined && writable !== undefined && readable !== writable) {
+      throw new BgworkerError('ERR_INVALID_ARGUMENT', 'a blocking wait looks at one descriptor', {
+        detail: `${readable} to read from, ${writable} to write to`,
+        hint: 'wait for one of the two, or on the event loop',
+      });
+    }
+    return this.#chunk.member.waitBlocking({ ...this.#place(() => found), line: () => line }, options);
   }
 
-  #place(): Place<'latchSet'> {
+  #place(lookElsewhere: () => SharedLatchEvent | undefined): Place<SharedLatchEvent> {
     return {
       event: 'Latch',
       look: () => {
         this.#chunk.segment.checkAttached();
-        return this.isSet ? 'latchSet' : undefined;
+        // The latch goes before everything else (R-LAT-7).
+        return this.isSet ? 'latchSet' : lookElsewhere();
       },
       sleep: () => this.#sleeper.sleep(),
       rise: () => this.#sleeper.rise(),
@@ -128,3 +165,30 @@ export class SharedLatch {
     });
   }
 }
+
+/** An end or an error counts as what was asked for: whoever reads or writes then is told (R-LAT-13). */
+function lookAtStreams(readable: Readable | undefined, writable: Writable | undefined): SharedLatchEvent | undefined {
+  if (readable !== undefined && (readable.readableLength > 0 || readable.readableEnded || readable.destroyed))
+    return 'socketReadable';
+  if (writable !== undefined && (!writable.writableNeedDrain || writable.destroyed)) return 'socketWritable';
+  return undefined;
+}
+
+function listenToStreams(readable: Readable | undefined, writable: Writable | undefined, look: () => void): () => void {
+  const listen = (stream: Readable | Writable | undefined, events: readonly string[]): void => {
+    for (const event of events) stream?.on(event, look);
+  };
+  const unlisten = (stream: Readable | Writable | undefined, events: readonly string[]): void => {
+    for (const event of events) stream?.off(event, look);
+  };
+  listen(readable, READABLE_EVENTS);
+  listen(writable, WRITABLE_EVENTS);
+  return () => {
+    unlisten(readable, READABLE_EVENTS);
+    unlisten(writable, WRITABLE_EVENTS);
+  };
+}
+
+// An error is no surprise to who waits for it; he meets it again when he reads or writes.
+const READABLE_EVENTS = ['readable', 'end', 'close', 'error'];
+const WRITABLE_EVENTS = ['drain', 'close', 'error'];

@@ -13,7 +13,7 @@
  * somebody is known to be gone; and when this member has lost its place in shared memory (`lose`).
  */
 import { BgworkerError } from '../base/index.js';
-import type { PollLine } from './doorbell.js';
+import type { LineEvent, PollLine } from './doorbell.js';
 import { Doorbell } from './doorbell.js';
 
 /** One thing that can be waited for. */
@@ -30,6 +30,8 @@ export interface Place<T> {
   peer?(): number;
   /** One more line that ends a blocking wait, beside the member's own. */
   line?(): MemberLine | undefined;
+  /** Other news that may end a wait on the event loop; gives back how to stop listening. */
+  listen?(look: () => void): () => void;
 }
 
 /** How long to wait. */
@@ -47,6 +49,8 @@ export type BlockingWaitOptions = Pick<WaitOptions, 'timeoutMs'>;
 export interface MemberLine extends PollLine {
   /** What is to be thrown when it has hung up; without it, the event loop has to find out. */
   hungUp?(): Error;
+  /** Takes note of what was found there: then it is looked again, and nothing is thrown. */
+  found?(event: LineEvent): void;
 }
 
 export interface MemberOptions {
@@ -158,10 +162,12 @@ export class Member {
   #sleep<T>(place: Place<T>, signal: AbortSignal | undefined, timeoutMs: number): Promise<T | 'timeout'> {
     return new Promise((resolve, reject) => {
       let timer: NodeJS.Timeout | undefined;
+      let unlisten: (() => void) | undefined;
       const endWait = this.#beginWait(place.event, false);
       const end = (): void => {
         this.#waits.delete(look);
         this.#doorbell.unlisten();
+        unlisten?.();
         clearTimeout(timer);
         signal?.removeEventListener('abort', aborted);
         place.rise();
@@ -197,6 +203,7 @@ export class Member {
       };
       this.#waits.add(look);
       this.#doorbell.listen();
+      unlisten = place.listen?.(look);
       signal?.addEventListener('abort', aborted, { once: true });
       if (timeoutMs !== Infinity) startTimer(performance.now() + timeoutMs);
       look();
@@ -217,8 +224,12 @@ export class Member {
       if (this.#waits.size > 0) this.#lookSoon();
       return;
     }
-    const end = event === 'signal' || !event.hungUp ? undefined : (event.line as MemberLine).hungUp?.();
-    if (end !== undefined) throw end;
+    if (event !== 'signal') {
+      const speaker = event.line as MemberLine;
+      if (speaker.found !== undefined) return speaker.found(event);
+      const end = event.hungUp ? speaker.hungUp?.() : undefined;
+      if (end !== undefined) throw end;
+    }
     throw new BgworkerError('ERR_WAIT_INTERRUPTED', 'a blocking wait was interrupted', {
       detail: event === 'signal' ? 'by a signal' : 'the postmaster has said something',
       hint: 'let the event loop run, for example by await setImmediate() of node:timers/promises, then wait again; nothing is lost',

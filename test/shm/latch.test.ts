@@ -1,4 +1,10 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, constants, openSync, writeSync } from 'node:fs';
+import type { AddressInfo, Socket } from 'node:net';
+import { connect, createServer } from 'node:net';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import type { Segment } from '../../src/shm/index.js';
 import { SharedLatch } from '../../src/shm/index.js';
@@ -70,3 +76,53 @@ test('a wait ends with the reason of its signal, and when the member has lost it
   await assert.rejects(lost, /the connection is lost/);
   await assert.rejects(mine.wait(), /the connection is lost/);
 });
+
+test('R-LAT-9, R-LAT-13: a wait ends also when a socket can be read or written, or has ended; the latch goes first', async () => {
+  await using company = new Company();
+  const { mine } = makeLatches(await company.segment(company.member(), 4096));
+  mine.own();
+  const [here, there] = await socketPair();
+  const waiting = mine.wait({ readable: here });
+  there.write('x');
+  assert.equal(await waiting, 'socketReadable');
+  assert.equal(await mine.wait({ readable: here }), 'socketReadable', 'as long as nobody has read it');
+  assert.equal(here.read().toString(), 'x');
+  assert.equal(await mine.wait({ readable: here, timeoutMs: 1 }), 'timeout');
+  assert.equal(await mine.wait({ writable: here }), 'socketWritable');
+  while (here.write(Buffer.alloc(65_536)));
+  const drained = mine.wait({ writable: here });
+  there.resume();
+  assert.equal(await drained, 'socketWritable');
+  there.destroy();
+  assert.equal(await mine.wait({ readable: here }), 'socketReadable', 'an end is something to read');
+  mine.set();
+  assert.equal(await mine.wait({ readable: here }), 'latchSet');
+  here.destroy();
+  assert.equal(here.listenerCount('readable'), 0);
+});
+
+test('a blocking wait looks at a descriptor too', async () => {
+  await using company = new Company();
+  const { mine } = makeLatches(await company.segment(company.member(), 4096));
+  mine.own();
+  const pipe = join(company.folder, 'pipe');
+  execFileSync('mkfifo', [pipe]);
+  const descriptor = openSync(pipe, constants.O_RDWR | constants.O_NONBLOCK);
+  assert.equal(mine.waitBlocking({ readable: descriptor, timeoutMs: 1 }), 'timeout');
+  assert.equal(mine.waitBlocking({ writable: descriptor }), 'socketWritable');
+  writeSync(descriptor, 'x');
+  assert.equal(mine.waitBlocking({ readable: descriptor }), 'socketReadable');
+  mine.set();
+  assert.equal(mine.waitBlocking({ readable: descriptor }), 'latchSet');
+  closeSync(descriptor);
+});
+
+async function socketPair(): Promise<[Socket, Socket]> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const here = connect(port, '127.0.0.1');
+  const [there] = (await once(server, 'connection')) as [Socket];
+  server.close();
+  return [here, there];
+}
