@@ -1,0 +1,320 @@
+/**
+ * A value becomes the pieces of a message: first a header, tags and numbers, then the texts, and between them, where they
+ * belong, large typed arrays as they are. The words are those of valueFormat.ts.
+ *
+ * There is one pass, and it never comes back: the keys of an object are followed through the tree of shapes while its
+ * values are written, and the number of its shape is put in front of them afterwards. Whatever does not fit makes the
+ * write method return false, and the whole value takes the fallback.
+ */
+import * as types from 'node:util/types';
+import { BgworkerError } from '../base/index.js';
+import { isExotic } from './exoticObject.js';
+import { isIndex } from './recentKeys.js';
+import { SeenObjects } from './seenObjects.js';
+import type { ShapeNode } from './shapeTable.js';
+import { ShapeTable } from './shapeTable.js';
+import type { ValueFallback } from './valueFallback.js';
+import { v8Fallback } from './valueFallback.js';
+import * as format from './valueFormat.js';
+import { TextWriter } from './valueText.js';
+
+/** How values are sent. */
+export interface ValueEncoderOptions {
+  /** For what the short way does not take; default: `v8.serialize`. The decoder needs the same. */
+  readonly fallback?: ValueFallback;
+}
+
+const SMALLEST_SCRATCH = 4_096;
+/** More than this is given back when the message has been sent. */
+const KEPT_SCRATCH = 1 << 20;
+/** No tag with what belongs directly to it needs more. */
+const LONGEST_TAG = 16;
+/** To list the keys of a longer one costs more than v8.serialize does, unless its entries are worth it. */
+const LONG_LIST = 10_000;
+
+const plainPrototype: unknown = Object.prototype;
+const datePrototype: unknown = Date.prototype;
+const { getTime } = Date.prototype;
+const viewKindNumbers = new Map(format.viewKinds.map(({ name }, number) => [name, number]));
+
+/**
+ * The sending end: turns values into the pieces of messages. One encoder and one decoder serve one direction of one
+ * queue, and what is encoded counts as sent unless `rollback` says otherwise.
+ */
+export class ValueEncoder {
+  readonly #fallback: ValueFallback;
+  readonly #shapes = new ShapeTable();
+  readonly #text = new TextWriter();
+  readonly #seen = new SeenObjects();
+  #scratch = Buffer.allocUnsafeSlow(SMALLEST_SCRATCH);
+  #numbers = new DataView(this.#scratch.buffer);
+  #position = 0;
+  #gathered: Gathered[] = [];
+  #gatheredBytes = 0;
+  #hasReferences = false;
+  #isEncoding = false;
+
+  constructor({ fallback = v8Fallback }: ValueEncoderOptions = {}) {
+    this.#fallback = fallback;
+  }
+
+  /**
+   * The pieces of one message, to be sent in this order. They are valid until the next `encode`; large typed arrays are
+   * among them as they are, so they must not change before the message is sent. Throws what the fallback throws at a
+   * value that cannot be carried; then nothing has happened. Own getters are called, some of them twice.
+   */
+  encode(value: unknown): readonly Uint8Array[] {
+    if (this.#isEncoding) {
+      throw new BgworkerError('ERR_NOT_SERIALIZABLE', 'value cannot be sent to another process', {
+        detail: 'one of its getters encodes another value with the same encoder',
+        hint: 'read the value first: { ...value }',
+      });
+    }
+    this.#isEncoding = true;
+    try {
+      this.#begin();
+      if (this.#tryWrite(value)) return this.#pieces();
+      this.rollback();
+      const foreign = this.#fallback.serialize(value);
+      return [foreignHeader, foreign];
+    } finally {
+      this.#seen.forget();
+      this.#isEncoding = false;
+    }
+  }
+
+  /**
+   * The message of the last `encode` was not sent and never will be: what it told the decoder must be told again. To
+   * send it later, encode its value anew. Safe to call twice.
+   */
+  rollback(): void {
+    this.#shapes.rollback();
+  }
+
+  #begin(): void {
+    this.#shapes.begin();
+    this.#text.begin();
+    if (this.#scratch.length > KEPT_SCRATCH) this.#use(Buffer.allocUnsafeSlow(SMALLEST_SCRATCH));
+    if (this.#gathered.length > 0) this.#gathered = [];
+    this.#gatheredBytes = 0;
+    this.#hasReferences = false;
+    this.#position = format.HEADER_BYTES;
+  }
+
+  /** Whatever is thrown on the way, by a getter or for want of memory: the fallback meets it again and says it better. */
+  #tryWrite(value: unknown): boolean {
+    // Then the keys of an object that for…in names would not all be its own.
+    for (const _ in nothing) return false;
+    try {
+      return this.#write(value, 0) && this.#position + this.#gatheredBytes <= 0xffff_ffff;
+    } catch {
+      return false;
+    }
+  }
+
+  #write(value: unknown, depth: number): boolean {
+    if (this.#position + LONGEST_TAG > this.#scratch.length) this.#makeRoom(LONGEST_TAG);
+    switch (typeof value) {
+      case 'string':
+        this.#writeString(value);
+        return true;
+      case 'number':
+        this.#writeNumber(value);
+        return true;
+      case 'object':
+        if (value !== null) return depth <= format.MAX_DEPTH && this.#writeObject(value, depth);
+        this.#scratch[this.#position++] = format.NULL;
+        return true;
+      case 'boolean':
+        this.#scratch[this.#position++] = value ? format.TRUE : format.FALSE;
+        return true;
+      case 'undefined':
+        this.#scratch[this.#position++] = format.UNDEFINED;
+        return true;
+      case 'bigint':
+        return this.#writeBigint(value);
+      default:
+        return false;
+    }
+  }
+
+  #writeString(value: string): void {
+    const { length } = value;
+    if (length < format.SHORT_STRING_UNITS) this.#scratch[this.#position++] = format.STRING + length;
+    else this.#writeTag(format.LONG_STRING, length);
+    if (length > 0) this.#text.add(value);
+  }
+
+  #writeNumber(value: number): void {
+    if ((value | 0) !== value || Object.is(value, -0)) {
+      this.#writeDouble(format.DOUBLE, value);
+    } else if (value >= 0 && value < format.SMALL_INTEGER) {
+      this.#scratch[this.#position++] = format.SMALL_INTEGER + value;
+    } else {
+      this.#writeTag(format.INTEGER, value);
+    }
+  }
+
+  #writeBigint(value: bigint): boolean {
+    if (BigInt.asIntN(64, value) !== value) return false;
+    this.#scratch[this.#position] = format.BIGINT;
+    this.#numbers.setBigInt64(this.#position + 1, value, format.IS_LITTLE_ENDIAN);
+    this.#position += 9;
+    return true;
+  }
+
+  #writeObject(object: object, depth: number): boolean {
+    if (types.isProxy(object)) return false;
+    const number = this.#seen.find(object);
+    if (number !== -1) {
+      this.#hasReferences = true;
+      this.#writeTag(format.REFERENCE, number);
+      return true;
+    }
+    if (Array.isArray(object)) return this.#writeList(object, depth);
+    const prototype: unknown = Object.getPrototypeOf(object);
+    if (prototype === plainPrototype || prototype === null) {
+      return this.#writeRecord(object as Readonly<Record<string, unknown>>, prototype === null, depth);
+    }
+    if (prototype === datePrototype) {
+      this.#writeDouble(format.DATE, getTime.call(object as Date));
+      return true;
+    }
+    return ArrayBuffer.isView(object) && this.#writeView(object);
+  }
+
+  #writeRecord(record: Readonly<Record<string, unknown>>, isSuspicious: boolean, depth: number): boolean {
+    const start = this.#position;
+    this.#position += 3;
+    let node: ShapeNode | undefined = this.#shapes.root;
+    let count = 0;
+    for (const key in record) {
+      if (node !== undefined) node = node.key === key ? node.next : node.find(key);
+      count++;
+      if (!this.#write(record[key], depth + 1)) return false;
+    }
+    let number = node === undefined ? -1 : node.number;
+    if (isSuspicious || number === -1 || count === 0) {
+      const keys = Object.keys(record);
+      if (keys.length !== count) return false;
+      if ((isSuspicious || isIndex(keys[0]) || count === 0) && isExotic(record)) return false;
+      if (number === -1) number = this.#shapes.define(keys) ?? -1;
+      if (number === -1) return false;
+    }
+    this.#scratch[start] = format.RECORD;
+    this.#scratch[start + 1] = number;
+    this.#scratch[start + 2] = number >>> 8;
+    return true;
+  }
+
+  #writeList(list: readonly unknown[], depth: number): boolean {
+    const { length } = list;
+    if (length > LONG_LIST && typeof list[0] !== 'object') return false;
+    if (!hasEntriesOnly(list)) return false;
+    this.#writeTag(format.LIST, length);
+    for (let index = 0; index < length; index++) if (!this.#write(list[index], depth + 1)) return false;
+    return true;
+  }
+
+  #writeView(view: ArrayBufferView): boolean {
+    const name = view.constructor === Buffer ? 'Buffer' : (viewName(view) ?? 'DataView');
+    const kind = viewKindNumbers.get(name);
+    const length = view.byteLength;
+    if (kind === undefined || length > 0xffff_ffff) return false;
+    // Throws where the memory was transferred away, which an empty view does not tell.
+    const bytes =
+      view instanceof Uint8Array && length > 0 ? view : new Uint8Array(view.buffer, view.byteOffset, length);
+    this.#scratch[this.#position++] = format.VIEW;
+    this.#writeTag(kind, length);
+    while (((this.#position + this.#gatheredBytes) & 7) !== 0) this.#scratch[this.#position++] = 0;
+    if (length >= format.GATHERED_BYTES) {
+      this.#gathered.push({ bytes, at: this.#position });
+      this.#gatheredBytes += length;
+      return true;
+    }
+    if (this.#position + length > this.#scratch.length) this.#makeRoom(length);
+    this.#scratch.set(bytes, this.#position);
+    this.#position += length;
+    return true;
+  }
+
+  #writeTag(tag: number, word: number): void {
+    const scratch = this.#scratch;
+    const at = this.#position;
+    scratch[at] = tag;
+    scratch[at + 1] = word;
+    scratch[at + 2] = word >>> 8;
+    scratch[at + 3] = word >>> 16;
+    scratch[at + 4] = word >>> 24;
+    this.#position = at + 5;
+  }
+
+  #writeDouble(tag: number, value: number): void {
+    this.#scratch[this.#position] = tag;
+    this.#numbers.setFloat64(this.#position + 1, value, format.IS_LITTLE_ENDIAN);
+    this.#position += 9;
+  }
+
+  #makeRoom(bytes: number): void {
+    const scratch = Buffer.allocUnsafeSlow(Math.max(2 * this.#scratch.length, this.#position + bytes + LONGEST_TAG));
+    scratch.set(this.#scratch.subarray(0, this.#position));
+    this.#use(scratch);
+  }
+
+  #use(scratch: Buffer<ArrayBuffer>): void {
+    this.#scratch = scratch;
+    this.#numbers = new DataView(scratch.buffer);
+  }
+
+  #pieces(): readonly Uint8Array[] {
+    const position = this.#position;
+    const textBytes = this.#text.bytesIfOneChunk;
+    let end = position;
+    if (textBytes !== undefined) {
+      if (position + textBytes > this.#scratch.length) this.#makeRoom(textBytes);
+      end = this.#text.writeOnlyChunk(this.#scratch, position);
+    }
+    this.#position = 3;
+    this.#writeTag(0, position + this.#gatheredBytes);
+    this.#scratch[0] = format.PLAIN;
+    this.#scratch[1] = this.#hasReferences ? format.HAS_REFERENCES : 0;
+    this.#scratch[2] = 0;
+
+    const pieces: Uint8Array[] = [];
+    const definitions = this.#shapes.definitions();
+    if (definitions !== undefined) pieces.push(definitions);
+    let start = 0;
+    for (const { bytes, at } of this.#gathered) {
+      if (at > start) pieces.push(this.#scratch.subarray(start, at));
+      pieces.push(bytes);
+      start = at;
+    }
+    if (end > start) pieces.push(this.#scratch.subarray(start, end));
+    if (textBytes === undefined) pieces.push(this.#text.finish());
+    return pieces;
+  }
+}
+
+interface Gathered {
+  readonly bytes: Uint8Array;
+  /** Where in the scratch it belongs. */
+  readonly at: number;
+}
+
+const nothing = {};
+const foreignHeader = new Uint8Array(format.HEADER_BYTES);
+foreignHeader[0] = format.FOREIGN;
+
+/** No holes, and no properties beside its entries: indices come first among the keys, in their order. */
+function hasEntriesOnly(list: readonly unknown[]): boolean {
+  const keys = Object.keys(list);
+  const { length } = list;
+  return keys.length === length && (length === 0 || keys[length - 1] === String(length - 1));
+}
+
+/** `Uint8Array` and so on, whatever its class; undefined for a DataView. */
+const viewName = (() => {
+  const prototype: object = Object.getPrototypeOf(Uint8Array.prototype) as object;
+  const getter = Object.getOwnPropertyDescriptor(prototype, Symbol.toStringTag)?.get;
+  return (view: ArrayBufferView): string | undefined => getter?.call(view) as string | undefined;
+})();
