@@ -78,6 +78,7 @@ export type {
   RestartBackoff,
   RestartIntensity,
   RestartPolicy,
+  SegmentsUse,
   ShutdownMode,
   StartedFrom,
   StartTime,

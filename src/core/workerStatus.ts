@@ -90,7 +90,7 @@ export interface ActivityRow extends WorkerKey {
   readonly forkedAt: number | null;
   /** What it last said with `ctx.progress()`; null when it has not. */
   readonly progress: { readonly done: number; readonly total: number | null } | null;
-  /** What it waits for, as far as it is one of the [waits that have a name](wait-events.md); null when it waits for none. */
+  /** What it waits for, by one of the names in docs/wait-events.md; null when it waits for nothing that has one. */
   readonly waitEvent: string | null;
 }
 

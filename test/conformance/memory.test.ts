@@ -51,7 +51,7 @@ test('R-DSM-22, F-67: a pinned segment survives everybody, is pinned once, and g
   assert.match(first(world.play('unpin 2 2')), /refused ERR_SEGMENT_NOT_PINNED/);
 });
 
-test('R-DSM-24: who is killed has let go of everything, and no count stays too high', () => {
+test('R-DSM-2, R-DSM-3, R-DSM-24, R-DSM-32: who is killed has let go of all, no count stays too high, nobody else is harmed', () => {
   const world = trial('create 1', 'create 1', 'attach 2 2');
   assert.deepEqual(world.play('gone 1'), ['remove segment 1', '2 is told: member 1 is gone', 'clear member 1']);
   assert.deepEqual(world.play('detach 2 2'), ['remove segment 2']);
