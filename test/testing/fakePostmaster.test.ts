@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { memoryLinkOf } from '../../src/client/index.js';
 import { PostmasterDiedError, run, TooManyWorkersError, WorkerStartError } from '../../src/index.js';
 import { createFakePostmaster } from '../../src/testing/index.js';
 import { fakeFor, module, register } from './fakeFor.js';
@@ -108,6 +109,13 @@ test('no slot, no worker; and when one is free, there is one', async (t) => {
   const waiting = fake.client.run(workers.returns, 1, { waitForSlot: true });
   await handle.terminate();
   assert.deepEqual(await waiting, { value: 1, name: 'returns' });
+});
+
+test('a fake has no shared memory, and says so', async (t) => {
+  const { client } = await fakeFor(t);
+  const joining = memoryLinkOf(client).ask({ type: 'memoryJoin' }, () => {});
+  await assert.rejects(joining, { code: 'ERR_NO_SHARED_MEMORY', message: 'a fake postmaster has no shared memory' });
+  assert.equal((await client.postmasterStatus()).segments.used, 0);
 });
 
 test('a worker that does not stop when it is asked to is killed when its time is over', async (t) => {

@@ -1,0 +1,57 @@
+/**
+ * What a worker tells of its waits: those that last, and of the others hardly anything. Time is in the test's hand, but for
+ * the clock that says when something was last told.
+ */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { WaitEvents } from '../../src/worker/waitEvents.js';
+
+/** How long a wait has to last. */
+const LASTS_MS = 50;
+
+test('a wait is told when it has lasted, and its end then; one that is over before is told to nobody', (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const told: (string | null)[] = [];
+  const waits = new WaitEvents(({ event }) => told.push(event));
+  waits.begin('Short')();
+  t.mock.timers.tick(LASTS_MS);
+  assert.deepEqual(told, []);
+  const end = waits.begin('Long');
+  t.mock.timers.tick(LASTS_MS);
+  assert.deepEqual(told, ['Long']);
+  end();
+  end();
+  t.mock.timers.tick(LASTS_MS);
+  assert.deepEqual(told, ['Long', null]);
+});
+
+test('of several waits the newest is told, and an older one again when that is over', (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const told: (string | null)[] = [];
+  const waits = new WaitEvents(({ event }) => told.push(event));
+  const endOlder = waits.begin('Older');
+  const endNewer = waits.begin('Newer');
+  t.mock.timers.tick(LASTS_MS);
+  endNewer();
+  t.mock.timers.tick(LASTS_MS);
+  endOlder();
+  assert.deepEqual(told, ['Newer', 'Older', null]);
+});
+
+test('a blocking wait is told before it blocks, but not a thousand times a second', () => {
+  const told: (string | null)[] = [];
+  const waits = new WaitEvents(({ event }) => told.push(event));
+  const from = performance.now();
+  let rounds = 0;
+  for (; performance.now() - from < 3 * LASTS_MS; rounds += 1) waits.begin('Blocks', true)();
+  assert(rounds > 100, `${rounds} rounds`);
+  // Once in each interval, and that it is over.
+  assert(told.length >= 2 && told.length <= 8, `told ${told.length} times`);
+  assert.deepEqual([told[0], told.at(-1)], ['Blocks', null]);
+});
+
+test('a name that is too long is cut', () => {
+  const told: (string | null)[] = [];
+  new WaitEvents(({ event }) => told.push(event)).begin('x'.repeat(100), true);
+  assert.deepEqual(told, ['x'.repeat(64)]);
+});
