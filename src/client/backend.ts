@@ -22,7 +22,7 @@ import { rememberDeath } from './deadPostmasters.js';
 import { publishRegistration } from './diagnostics.js';
 import type { EventBuffer } from './eventBuffer.js';
 import type { MemoryLink } from './memoryLink.js';
-import { Memory } from './memoryLink.js';
+import { linkToMemory, Memory } from './memoryLink.js';
 import { Subscriptions } from './subscriptions.js';
 import { WatchedWorker } from './watchedWorker.js';
 import type { ToDate, Told } from './workerState.js';
@@ -78,6 +78,7 @@ export class Backend implements ConnectionOwner {
     tell: (bytes) => this.#connection.tell(bytes),
     open: ({ slot, generation }) => this.ask({ type: 'channelOpen', slot, generation }, () => {}),
     holdWhile: (promise) => this.holdWhile(promise),
+    offerMemory: async () => (await this.world.loadCarrier())?.offer({ [linkToMemory]: () => this.memory }),
   });
   readonly #latch = new Latch();
   readonly #memory = new Memory({
@@ -256,6 +257,9 @@ export class Backend implements ConnectionOwner {
       case 'channelData':
       case 'channelCredit':
       case 'channelEnd':
+      case 'channelOffer':
+      case 'channelMove':
+      case 'channelStay':
       case 'channelClosed':
         this.#channels.received(news, attachments);
         return;

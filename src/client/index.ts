@@ -3,6 +3,7 @@
  *
  * `index.ts` of the package shows users what of this is theirs; the rest is for the worker runtime and the CLI.
  */
+export { type Carrier, loadCarrier, type MemoryOffer, type MemoryOwner } from './carrier.js';
 export type { WorkerChannel } from './channel.js';
 export {
   type Activity,
@@ -40,7 +41,7 @@ export {
   type WaitForStartupOptions,
 } from './handle.js';
 export type { ClientLatch } from './latch.js';
-export type { MemoryAnswer, MemoryLink, MemoryQuestion } from './memoryLink.js';
+export { linkToMemory, type MemoryAnswer, type MemoryLink, type MemoryQuestion } from './memoryLink.js';
 export type { AnyModule, ArgAndOptions, ArgOf, ResultOf, ScriptVerbs, WorkerExport, WorkerModule } from './modules.js';
 export type { ModuleLocation, ScriptOptions, WorkerOptions } from './registration.js';
 export { type Lent, lendHere, type Runtime, runtime, type WorkerHome } from './runtime.js';

@@ -2,14 +2,14 @@
  * How shared memory (src/dsm) gets from a client to its postmaster: the client's link, and in a worker the descriptor of
  * its orders besides.
  */
-import type { Client } from './client.js';
+import type { MemoryOwner } from './carrier.js';
 import type { BackgroundWorkerHandle } from './handle.js';
 import type { MemoryLink } from './memoryLink.js';
 import { linkToMemory, linkToPeer } from './memoryLink.js';
 import { runtime } from './runtime.js';
 
 /** The link of a client, also of one that another copy of the package made. */
-export function memoryLinkOf(client: Client): MemoryLink {
+export function memoryLinkOf(client: MemoryOwner): MemoryLink {
   const link = client[linkToMemory]();
   const { directory, epoch } = link;
   const descriptors = (): readonly number[] => {

@@ -10,7 +10,8 @@ import type { Chunk, Segment } from '../shm/index.js';
 import type { Membership } from './membership.js';
 import { detachSegment } from './membership.js';
 
-interface Made {
+/** A segment that this process holds, and what else is known of it. */
+export interface Held {
   readonly membership: Membership;
   readonly segment: Segment;
   readonly id: number;
@@ -34,7 +35,7 @@ export class DsmSegment implements Disposable {
    * Segments are given by `createSegment`, `attachSegment` and `namedSegment`.
    * @internal
    */
-  constructor({ membership, segment, id, isNew }: Made) {
+  constructor({ membership, segment, id, isNew }: Held) {
     this.#membership = membership;
     this.#segment = segment;
     this.#id = id;

@@ -8,34 +8,35 @@
  * nothing, and the postmaster sees to it by the end of its connection.
  */
 import { BgworkerError } from '../base/index.js';
-import type { Client, MemoryLink } from '../client/index.js';
-import { beginWait, memoryLinkOf, PostmasterDiedError, runtime } from '../client/index.js';
+import type { MemoryLink, MemoryOwner } from '../client/index.js';
+import { beginWait, linkToMemory, memoryLinkOf, PostmasterDiedError, runtime } from '../client/index.js';
 import type { MemberLine, Segment } from '../shm/index.js';
 import { checkSharedMemory, Member } from '../shm/index.js';
 
-const memberships = new WeakMap<Client, Promise<Membership>>();
+/** By the link of a connection, however it was come by. */
+const memberships = new WeakMap<MemoryLink, Promise<Membership>>();
 /** Of this process, oldest first: for its end. */
 const present = new Set<Membership>();
 
 /** Throws what keeps this process from having shared memory, and what the postmaster refuses with. */
-export async function membershipOf(client: Client): Promise<Membership> {
+export async function membershipOf(owner: MemoryOwner): Promise<Membership> {
   checkSharedMemory();
+  const key = owner[linkToMemory]();
   for (;;) {
-    const known = memberships.get(client) ?? join(client);
+    const known = memberships.get(key) ?? join(key, memoryLinkOf(owner));
     const membership = await known;
     if (membership.member.lost === undefined) return membership;
     // It was lost while we waited for it.
-    if (memberships.get(client) === known) memberships.delete(client);
+    if (memberships.get(key) === known) memberships.delete(key);
   }
 }
 
-function join(client: Client): Promise<Membership> {
-  const link = memoryLinkOf(client);
+function join(key: MemoryLink, link: MemoryLink): Promise<Membership> {
   const joining = link.ask({ type: 'memoryJoin' }, ({ member, doorbells }) => {
     return new Membership(link, new Member({ number: member, doorbells, lines: () => linesOf(link), beginWait }));
   });
-  memberships.set(client, joining);
-  joining.catch(() => memberships.delete(client));
+  memberships.set(key, joining);
+  joining.catch(() => memberships.delete(key));
   return joining;
 }
 
@@ -53,6 +54,8 @@ export class Membership {
   readonly member: Member;
   /** By id, oldest first. */
   readonly #segments = new Map<number, Segment>();
+  /** Those that the end of the process does not detach, since something may still be said in them. */
+  readonly #lasting = new Set<Segment>();
   /** Those under way included. */
   readonly #named = new Map<string, Promise<unknown>>();
 
@@ -77,8 +80,15 @@ export class Membership {
     this.#segments.set(id, segment);
   }
 
+  /** Keeps it until the process has ended: whatever its exit listeners write is seen. The postmaster does the rest. */
+  holdToTheLast(segment: Segment): void {
+    this.#lasting.add(segment);
+  }
+
   /** The segment was detached here. */
   release(id: number): void {
+    const segment = this.#segments.get(id);
+    if (segment !== undefined) this.#lasting.delete(segment);
     this.#segments.delete(id);
     this.link.tell({ type: 'segmentDetach', id });
   }
@@ -100,19 +110,26 @@ export class Membership {
   /** Of this process, without a word to the postmaster, who knows. */
   #end(error: BgworkerError): void {
     this.member.lose(error);
-    this.#detachAll();
+    this.#detachAll(() => true);
+    this.#close();
+  }
+
+  /** At the end of the process. Where something lasts to the last, its member does. */
+  leave(): void {
+    this.#detachAll((segment) => !this.#lasting.has(segment));
+    if (this.#lasting.size > 0) return;
+    this.member.lose(new BgworkerError('ERR_MEMORY_LOST', 'this process is exiting'));
+    this.#close();
+  }
+
+  #close(): void {
     this.member.close();
     present.delete(this);
     if (present.size === 0) process.off('exit', leaveAll);
   }
 
-  leave(): void {
-    this.#detachAll();
-    this.#end(new BgworkerError('ERR_MEMORY_LOST', 'this process is exiting'));
-  }
-
-  #detachAll(): void {
-    for (const segment of [...this.#segments.values()].reverse()) detachSegment(segment);
+  #detachAll(isMeant: (segment: Segment) => boolean): void {
+    for (const segment of [...this.#segments.values()].reverse()) if (isMeant(segment)) detachSegment(segment);
   }
 }
 

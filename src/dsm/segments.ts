@@ -11,6 +11,7 @@ import { BgworkerError } from '../base/index.js';
 import type { Client, MemoryAnswer, MemoryQuestion } from '../client/index.js';
 import { clientFor, memoryLinkOf } from '../client/index.js';
 import { MAX_SEGMENT_BYTES, Mapping, Segment } from '../shm/index.js';
+import type { Held } from './dsmSegment.js';
 import { DsmSegment, formatSegment, segmentId } from './dsmSegment.js';
 import type { Membership } from './membership.js';
 import { membershipOf } from './membership.js';
@@ -31,8 +32,12 @@ export interface SegmentOptions {
 export async function createSegment(sizeBytes: number, options: SegmentOptions = {}): Promise<DsmSegment> {
   checkSize(sizeBytes);
   const { membership, signal } = await begin(options);
-  const answer = await ask(membership, { type: 'segmentCreate', sizeBytes }, signal);
-  return new DsmSegment(await make(membership, answer, signal));
+  return new DsmSegment(await createIn(membership, sizeBytes, signal));
+}
+
+/** The same, for a membership. */
+export async function createIn(membership: Membership, sizeBytes: number, signal?: AbortSignal): Promise<Held> {
+  return make(membership, await ask(membership, { type: 'segmentCreate', sizeBytes }, signal), signal);
 }
 
 /** As `createSegment`; null when there are too many segments. Lack of memory is an error here too (R-DSM-11). */
@@ -47,6 +52,11 @@ export function tryCreateSegment(sizeBytes: number, options?: SegmentOptions): P
  */
 export async function attachSegment(handle: string, options: SegmentOptions = {}): Promise<DsmSegment> {
   const { membership, signal } = await begin(options);
+  return new DsmSegment(await attachIn(membership, handle, signal));
+}
+
+/** The same, for a membership. */
+export async function attachIn(membership: Membership, handle: string, signal?: AbortSignal): Promise<Held> {
   const id = segmentId(handle, membership.link);
   return attach(membership, await ask(membership, { type: 'segmentAttach', id }, signal));
 }
@@ -156,11 +166,7 @@ function ask(
   );
 }
 
-async function make(
-  membership: Membership,
-  answer: SegmentAnswer,
-  signal: AbortSignal | undefined,
-): Promise<ConstructorParameters<typeof DsmSegment>[0]> {
+async function make(membership: Membership, answer: SegmentAnswer, signal: AbortSignal | undefined): Promise<Held> {
   const { id, file, sizeBytes } = answer;
   let mapping: Mapping | undefined;
   try {
@@ -176,11 +182,10 @@ async function make(
   return { membership, segment: hold(membership, answer, mapping), id, isNew: true };
 }
 
-function attach(membership: Membership, answer: SegmentAnswer): DsmSegment {
+function attach(membership: Membership, answer: SegmentAnswer): Held {
   const { id, file, sizeBytes } = answer;
   try {
-    const segment = hold(membership, answer, Mapping.attach(file, sizeBytes));
-    return new DsmSegment({ membership, segment, id, isNew: false });
+    return { membership, segment: hold(membership, answer, Mapping.attach(file, sizeBytes)), id, isNew: false };
   } catch (error) {
     membership.link.tell({ type: 'segmentDetach', id });
     throw error;
@@ -207,7 +212,7 @@ async function openNamed(
   { name, sizeBytes, initialize, signal }: NamedRequest,
 ): Promise<DsmSegment> {
   const answer = await ask(membership, { type: 'segmentNamed', name, sizeBytes }, signal);
-  if (!answer.created) return attach(membership, answer);
+  if (!answer.created) return new DsmSegment(attach(membership, answer));
   const segment = new DsmSegment(await make(membership, answer, signal));
   try {
     await initialize(segment);

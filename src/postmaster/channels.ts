@@ -10,7 +10,7 @@
 import type { ClientId, WorkerKey } from '../core/index.js';
 import { formatKey } from '../core/index.js';
 import type { ChannelMessage, GoodbyeDetail } from '../protocol/index.js';
-import { WINDOW_BYTES } from '../protocol/index.js';
+import { fragmentCost, WINDOW_BYTES } from '../protocol/index.js';
 
 export interface ChannelEnds {
   toWorker(key: WorkerKey, message: ChannelMessage | { readonly type: 'channelClosed' }, bytes?: Uint8Array): void;
@@ -72,7 +72,7 @@ export class Channels {
     const channel = this.#channels.get(formatKey(key));
     // What was sent while the run was ending belongs to nobody any more.
     if (channel === undefined || channel.client !== client) return true;
-    channel.clientSpentBytes += bytes?.byteLength ?? 0;
+    channel.clientSpentBytes += bytes === undefined ? 0 : fragmentCost(bytes);
     if (channel.clientSpentBytes > WINDOW_BYTES) return false;
     if (channel.isWorkerThere) this.#ends.toWorker(key, message, bytes);
     else channel.forWorker.push({ message, bytes });

@@ -254,6 +254,9 @@ export class Launcher implements Processes {
         return log.pass(message.level, message.message, { ...message.fields, ...this.#whoIs(key, worker) });
       case 'channelData':
       case 'channelCredit':
+      case 'channelOffer':
+      case 'channelMove':
+      case 'channelStay':
       case 'channelEnd':
         return this.#options.channel(key, message, attachments[0]);
       default:

@@ -295,6 +295,9 @@ export class ServerLoop {
       }
       case 'channelData':
       case 'channelCredit':
+      case 'channelOffer':
+      case 'channelMove':
+      case 'channelStay':
       case 'channelEnd': {
         const { slot, generation, ...data } = message;
         if (this.channels.fromClient({ slot, generation }, client, data, attachments[0])) return;

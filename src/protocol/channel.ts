@@ -7,7 +7,8 @@
  * - A value is serialised when `send` is called: what the caller changes later is not seen. Its promise resolves when
  *   the last byte was handed on, so awaiting each send is all the back-pressure one needs.
  * - Nobody sends more than it was granted. Each side starts with WINDOW_BYTES; the receiver grants bytes again when
- *   its user has taken the message they belong to. So no one on the way ever holds more than a window of it.
+ *   its user has taken the message they belong to. So no one on the way ever holds more than a window of it, what each
+ *   fragment costs him beside its bytes included: FRAGMENT_OVERHEAD_BYTES.
  * - A message longer than the window would wait for credit that only its own end could bring. So while no whole
  *   message waits for the user, the fragments of the one that is arriving are granted as they come; at most one such
  *   message (MAX_MESSAGE_BYTES) and one window are held.
@@ -17,11 +18,13 @@
  * way, so the step is always reached.
  */
 import { assert, BgworkerError } from '../base/index.js';
-import type { ChannelMessage } from './message.js';
+import type { ChannelContent } from './message.js';
 import { deserializeValue, serializeValue } from './values.js';
 
 /** What may be under way in each direction, unread by the user at its end. */
 export const WINDOW_BYTES = 256 * 1024;
+/** What a fragment takes of the window beside its bytes: at least what whoever carries it has to write with it. */
+export const FRAGMENT_OVERHEAD_BYTES = 32;
 /** Of one frame: so that other messages of the same connection are never behind more than this. */
 export const FRAGMENT_BYTES = 64 * 1024;
 /** Of one value. */
@@ -32,7 +35,7 @@ const GRANT_BYTES = FRAGMENT_BYTES;
 
 export interface ChannelOptions {
   /** Takes one message; `bytes` belong to channelData and are not changed afterwards. Must not throw. */
-  readonly send: (message: ChannelMessage, bytes: Uint8Array | null) => void;
+  readonly send: (message: ChannelContent, bytes: Uint8Array | null) => void;
 }
 
 /** How long to wait for a value. */
@@ -53,7 +56,7 @@ interface Outgoing {
 
 interface Incoming {
   readonly bytes: Uint8Array;
-  /** Of its bytes, those that the sender was not granted again yet. */
+  /** Of what it took of the window, what the sender was not granted again yet. */
   readonly owedBytes: number;
 }
 
@@ -164,7 +167,7 @@ export class Channel<In = unknown, Out = unknown> implements AsyncIterable<In> {
   // --- the owner's side ---
 
   /** A message arrived. Throws ERR_CHANNEL_VIOLATION when the peer broke a rule: nothing it says can be trusted then. */
-  accept(message: ChannelMessage, bytes: Uint8Array | null): void {
+  accept(message: ChannelContent, bytes: Uint8Array | null): void {
     if (this.#input === 'peerGone') return;
     switch (message.type) {
       case 'channelData':
@@ -209,11 +212,16 @@ export class Channel<In = unknown, Out = unknown> implements AsyncIterable<In> {
     }
   }
 
+  /** How long the next fragment may be. */
+  get #fragmentRoom(): number {
+    return Math.min(FRAGMENT_BYTES, this.#creditBytes - FRAGMENT_OVERHEAD_BYTES);
+  }
+
   #pump(): void {
-    for (let head = this.#outgoing[0]; head !== undefined && this.#creditBytes > 0; head = this.#outgoing[0]) {
-      const end = Math.min(head.bytes.byteLength, head.sentBytes + Math.min(FRAGMENT_BYTES, this.#creditBytes));
+    for (let head = this.#outgoing[0]; head !== undefined && this.#fragmentRoom > 0; head = this.#outgoing[0]) {
+      const end = Math.min(head.bytes.byteLength, head.sentBytes + this.#fragmentRoom);
       const fragment = head.bytes.subarray(head.sentBytes, end);
-      this.#creditBytes -= fragment.byteLength;
+      this.#creditBytes -= fragmentCost(fragment);
       this.#queuedBytes -= fragment.byteLength;
       head.sentBytes = end;
       const more = end < head.bytes.byteLength;
@@ -231,11 +239,11 @@ export class Channel<In = unknown, Out = unknown> implements AsyncIterable<In> {
 
   #acceptData(bytes: Uint8Array, more: boolean): void {
     if (this.#input !== 'open') violation('data behind the end', bytes.byteLength);
-    this.#peerCreditBytes -= bytes.byteLength;
+    this.#peerCreditBytes -= fragmentCost(bytes);
     if (this.#peerCreditBytes < 0) violation('more data than was granted', -this.#peerCreditBytes);
     this.#fragments.push(bytes);
     this.#fragmentBytes += bytes.byteLength;
-    this.#fragmentOwedBytes += bytes.byteLength;
+    this.#fragmentOwedBytes += fragmentCost(bytes);
     if (this.#fragmentBytes > MAX_MESSAGE_BYTES) violation('message too long', this.#fragmentBytes);
     if (!more) {
       this.#incoming.push({ bytes: joined(this.#fragments, this.#fragmentBytes), owedBytes: this.#fragmentOwedBytes });
@@ -282,6 +290,11 @@ export class Channel<In = unknown, Out = unknown> implements AsyncIterable<In> {
     this.#input = ending;
     this.#serve();
   }
+}
+
+/** What it takes of the window. */
+export function fragmentCost(fragment: Uint8Array): number {
+  return fragment.byteLength + FRAGMENT_OVERHEAD_BYTES;
 }
 
 function give<In>(waiter: Waiter<In>, bytes: Uint8Array): void {

@@ -22,9 +22,11 @@ export {
   Channel,
   type ChannelEnding,
   type ChannelOptions,
+  fragmentCost,
   type ReceiveOptions,
   WINDOW_BYTES,
 } from './channel.js';
+export { ChannelRoute, type MemoryWire, MOVES_AFTER_BYTES, MOVES_AFTER_MESSAGES } from './channelRoute.js';
 export { fromErrorRecord, toErrorRecord } from './errors.js';
 export { decodeFailure, encodeFailure } from './failure.js';
 export { encodeFrame, type Frame, FrameError, FrameReader, MAX_ATTACHMENT_BYTES, MAX_FRAME_BYTES } from './frame.js';
@@ -33,7 +35,9 @@ export { Latch, type LatchEvent, type LatchWaitOptions } from './latch.js';
 export { type LongTimer, startLongTimer } from './longTimer.js';
 export {
   type AttachmentIndex,
+  type ChannelContent,
   type ChannelMessage,
+  type ChannelRouting,
   type ClientMessage,
   type EmbeddedMessage,
   type GoodbyeDetail,

@@ -48,11 +48,22 @@ export type AttachmentIndex = number;
  * frame's only attachment. Nobody sends more than the other side has granted by `channelCredit`, so no one on the way
  * ever holds more than a window of it.
  */
-export type ChannelMessage =
+export type ChannelContent =
   | { readonly type: 'channelData'; readonly more: boolean }
   | { readonly type: 'channelCredit'; readonly bytes: number }
   /** This side will send nothing more. */
   | { readonly type: 'channelEnd' };
+
+/** How the two ends of a channel agree to go on in shared memory: protocol/channelRoute.ts. */
+export type ChannelRouting =
+  /** From the client: here is memory for it. */
+  | { readonly type: 'channelOffer'; readonly segment: string }
+  /** What this side says from here on, it says there; but for its `channelEnd`, which is said here as well. */
+  | { readonly type: 'channelMove' }
+  /** From the worker: it stays as it is, and why, for people. */
+  | { readonly type: 'channelStay'; readonly because: string };
+
+export type ChannelMessage = ChannelContent | ChannelRouting;
 
 /** From a client. `request` numbers are the client's own and count up from 1. */
 export type ClientMessage =

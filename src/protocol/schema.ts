@@ -145,6 +145,25 @@ const spareRefusal: Rule = (value) => {
 
 const stopOrder = oneOf('terminate', 'restart', 'ranTooLong', 'clientGone', 'postmasterShutdown');
 
+/** Both ways, in both conversations. */
+const channelRules = {
+  channelData: { more: boolean },
+  channelCredit: { bytes: bytesCount },
+  channelEnd: {},
+  channelOffer: { segment: text(256) },
+  channelMove: {},
+  channelStay: { because: text(MAX_TEXT) },
+};
+
+const clientChannelRules = {
+  channelData: { ...channelRules.channelData, ...workerKey },
+  channelCredit: { ...channelRules.channelCredit, ...workerKey },
+  channelEnd: workerKey,
+  channelOffer: { ...channelRules.channelOffer, ...workerKey },
+  channelMove: workerKey,
+  channelStay: { ...channelRules.channelStay, ...workerKey },
+};
+
 const one = (): number => 1;
 const oneForBytes = (value: { readonly kind?: unknown; readonly state?: unknown } | null | undefined): number =>
   value?.kind === 'bytes' || value?.state === 'bytes' ? 1 : 0;
@@ -172,9 +191,7 @@ export const parseClientMessage = parser<ClientMessage>(
     reload: { request, settings: orNull(anyRecord) },
     postmaster: { request },
     channelOpen: { request, ...workerKey },
-    channelData: { more: boolean, ...workerKey },
-    channelCredit: { bytes: bytesCount, ...workerKey },
-    channelEnd: workerKey,
+    ...clientChannelRules,
     ...segmentRules,
   },
   { register: (message) => oneForBytes(message.worker.mainArg), channelData: one },
@@ -197,9 +214,7 @@ export const parsePostmasterMessage = parser<PostmasterMessage>(
     notify: { now: instant, status: statusRule },
     progress: { ...progress, ...workerKey },
     channelClosed: workerKey,
-    channelData: { more: boolean, ...workerKey },
-    channelCredit: { bytes: bytesCount, ...workerKey },
-    channelEnd: workerKey,
+    ...clientChannelRules,
     ...memoryRules,
   },
   {
@@ -224,9 +239,7 @@ export const parseWorkerMessage = parser<WorkerMessage>(
     waitEvent: { event: waitEventRule },
     said: { saying },
     log: { level, message: text(MAX_LONG_TEXT), fields: orNull(anyRecord) },
-    channelData: { more: boolean },
-    channelCredit: { bytes: bytesCount },
-    channelEnd: {},
+    ...channelRules,
   },
   {
     said: ({ saying: said }) => (said.word === 'returned' ? oneForBytes(said.result) : 0),
@@ -250,9 +263,7 @@ export const parseOrderMessage = parser<OrderMessage>(
     terminate: { order: stopOrder },
     reload: {},
     channelClosed: {},
-    channelData: { more: boolean },
-    channelCredit: { bytes: bytesCount },
-    channelEnd: {},
+    ...channelRules,
   },
   { job: (message) => oneForBytes(message.worker.mainArg), channelData: one },
 );

@@ -115,6 +115,13 @@ export class Doorbell {
     }
   }
 
+  /** Hears it from now on, and keeps no process alive for it. */
+  attend(): void {
+    if (this.#socket !== undefined || this.#isClosed) return;
+    this.#socket = this.#openSocket();
+    this.#socket.unref();
+  }
+
   /** While anybody listens the process is kept alive. */
   listen(): void {
     this.#listeners += 1;

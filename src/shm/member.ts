@@ -71,6 +71,7 @@ export class Member {
   readonly #lines: () => readonly MemberLine[];
   readonly #beginWait: (event: string, isBlocking: boolean) => () => void;
   readonly #waits = new Set<() => void>();
+  readonly #watches = new Set<() => void>();
   #lost: Error | undefined;
   #willLook = false;
 
@@ -210,6 +211,42 @@ export class Member {
     });
   }
 
+  /**
+   * Gives everything that `look` finds, now and later, and keeps no process alive for it. It ends by what is given back,
+   * when `found` gives false, or when `look` throws, which is told. `found` must not throw.
+   */
+  watch<T>(place: Place<T>, found: (value: T) => boolean, failed: (error: unknown) => void): () => void {
+    let isWatching = true;
+    const stop = (): void => {
+      if (!isWatching) return;
+      isWatching = false;
+      this.#watches.delete(look);
+      place.rise();
+    };
+    const look = (): void => {
+      for (let value = tryLook(); value !== undefined; value = tryLook()) if (!found(value)) stop();
+    };
+    const tryLook = (): T | undefined => {
+      if (!isWatching) return undefined;
+      try {
+        this.#checkThere();
+        const value = place.look();
+        if (value !== undefined) return value;
+        const late = this.#lookAsleep(place);
+        if (late !== undefined) place.rise();
+        return late;
+      } catch (error) {
+        stop();
+        failed(error);
+        return undefined;
+      }
+    };
+    this.#watches.add(look);
+    this.#doorbell.attend();
+    look();
+    return stop;
+  }
+
   #lookAsleep<T>(place: Place<T>): T | undefined {
     place.sleep();
     return place.look();
@@ -221,7 +258,7 @@ export class Member {
     if (event === 'timeout' || event === 'peerGone') return;
     if (event === 'rung') {
       // Some of the rings may have been for those who wait on the event loop.
-      if (this.#waits.size > 0) this.#lookSoon();
+      if (this.#waits.size + this.#watches.size > 0) this.#lookSoon();
       return;
     }
     if (event !== 'signal') {
@@ -237,7 +274,7 @@ export class Member {
   }
 
   #lookAll(): void {
-    for (const look of [...this.#waits]) look();
+    for (const look of [...this.#waits, ...this.#watches]) look();
   }
 
   #lookSoon(): void {

@@ -90,6 +90,28 @@ export class MessageReceiver {
     return iterator;
   }
 
+  /**
+   * Gives each message, copied, as it comes, and what is there already within this call; keeps no process alive for it.
+   * Its room is the sender's again before it is given. `ended` is called once: `'detached'`, or what else went wrong.
+   * Gives back how to stop.
+   * @internal
+   */
+  watch(take: (message: Uint8Array) => void, ended: (how: unknown) => void): () => void {
+    return this.#side.chunk.member.watch(
+      this.#place(false),
+      (message) => {
+        if (message === 'detached') {
+          ended(message);
+          return false;
+        }
+        this.#release();
+        take(message);
+        return true;
+      },
+      ended,
+    );
+  }
+
   /** Resolves when there is a sender; `'detached'` when there was one. PostgreSQL: shm_mq_wait_for_attach. */
   async waitForAttach(options?: WaitOptions): Promise<'attached' | 'detached' | 'timeout'> {
     return this.#side.waitForAttach(options);

@@ -209,6 +209,11 @@ export class Attempt {
       case 'channelEnd':
         this.channel.accept(message, bytes ?? null);
         break;
+      case 'channelOffer':
+      case 'channelMove':
+      case 'channelStay':
+        // Nobody offers anything where there are no processes.
+        return;
       case 'job':
       case 'spare':
       case 'rehearsal':

@@ -212,6 +212,8 @@ export class FakePostmaster implements AsyncDisposable {
       now: () => this.clock.date.getTime(),
       prepareDirectory: (directory) => mkdirSync(join(directory, 'args'), { recursive: true, mode: 0o700 }),
       findWorker: this.#parts.functions.findWorker,
+      // Nobody here is another process.
+      loadCarrier: async () => null,
     };
     return connectThrough({ directory: life.directory, worker, world, dispose });
   }

@@ -7,7 +7,7 @@
  */
 import { getEventListeners } from 'node:events';
 import type { Client, Lent, Runtime, WorkerHome } from '../client/index.js';
-import type { ChannelMessage, ChannelOptions, OrderMessage, WorkerMessage } from '../protocol/index.js';
+import type { ChannelMessage, MemoryWire, OrderMessage, WorkerMessage } from '../protocol/index.js';
 import type { Log } from './log.js';
 import { part, replacedFile, tryProtocol } from './parts.js';
 import type { PeerChannel } from './peerChannel.js';
@@ -32,7 +32,7 @@ export type SpareRefusal = Extract<WorkerMessage, { type: 'refused' }>['because'
 
 export class Context {
   readonly #job: Job;
-  readonly #line: Pick<PostmasterLine, 'tell'>;
+  readonly #line: Pick<PostmasterLine, 'tell' | 'awaitNoMore'>;
   readonly #stop: StopRequest;
   readonly #reloadListeners = new Set<() => void>();
   #log: Log | null = null;
@@ -41,13 +41,16 @@ export class Context {
   #latch: WorkerLatch | null = null;
   #channel: PeerChannel | null = null;
   #client: Promise<Client> | null = null;
+  /** Through which the channel is attached to shared memory. Not the worker's own: its function may close that. */
+  #memoryClient: Promise<Client> | null = null;
+  #attaching = 0;
   #terminated: Promise<void> | null = null;
   #placesTaken = 0;
   #isReady = false;
   /** What the worker's function is given. */
   readonly face: WorkerContext;
 
-  constructor(job: Job, line: Pick<PostmasterLine, 'tell'>, stop: StopRequest) {
+  constructor(job: Job, line: Pick<PostmasterLine, 'tell' | 'awaitNoMore'>, stop: StopRequest) {
     this.#job = job;
     this.#line = line;
     this.#stop = stop;
@@ -56,7 +59,6 @@ export class Context {
 
   channelMessage(message: ChannelMessage, bytes: Uint8Array | null): void {
     this.#theChannel().accept(message, bytes);
-    if (message.type !== 'channelCredit') this.#theLatch().set();
   }
 
   /** The client is gone; the next one gets a channel of its own. The end of this one is said in any case (PeerChannel). */
@@ -91,9 +93,9 @@ export class Context {
     return this.#channel?.unsentMessages ?? 0;
   }
 
-  /** How many connections of our own this process has to the postmaster. */
+  /** How many connections of our own this process has to the postmaster, but for one that nobody waits for. */
   get connections(): number {
-    return (this.#client === null ? 0 : 1) + this.#placesTaken;
+    return (this.#client === null ? 0 : 1) + this.#placesTaken + (this.#attaching > 0 ? 1 : 0);
   }
 
   /**
@@ -197,9 +199,34 @@ export class Context {
   #theChannel(): PeerChannel {
     if (this.#channel !== null) return this.#channel;
     const { PeerChannel } = part('peerChannel');
-    const send: ChannelOptions['send'] = (message, bytes) => this.#line.tell(message, bytes === null ? [] : [bytes]);
-    this.#channel = new PeerChannel(send, tryProtocol());
+    this.#channel = new PeerChannel(
+      {
+        tell: (message, bytes) => this.#line.tell(message, bytes === null ? [] : [bytes]),
+        attach: (segment) => this.#attach(segment),
+        arrived: (message) => {
+          this.#line.awaitNoMore();
+          if (message?.type !== 'channelCredit') this.#theLatch().set();
+        },
+      },
+      tryProtocol(),
+    );
     return this.#channel;
+  }
+
+  /** To memory that the client at the other end of the channel offers. */
+  async #attach(segment: string): Promise<MemoryWire> {
+    this.#attaching += 1;
+    try {
+      const known = await this.#memoryClient?.catch(() => null);
+      const isConnected = known?.closed === null;
+      const connecting = isConnected ? Promise.resolve(known) : connectAs(this.#job);
+      this.#memoryClient = connecting;
+      const client = await connecting;
+      const { loadCarrier } = await import('../client/index.js');
+      return await (await loadCarrier()).accept(client, segment);
+    } finally {
+      this.#attaching -= 1;
+    }
   }
 
   /** A copy of another version makes a connection of its own. */

@@ -115,6 +115,9 @@ class Worker {
       case 'channelData':
       case 'channelCredit':
       case 'channelEnd':
+      case 'channelOffer':
+      case 'channelMove':
+      case 'channelStay':
         this.#run.context?.channelMessage(message, attachments[0] ?? null);
         break;
     }

@@ -1,26 +1,54 @@
 /**
- * `ctx.channel`, for as long as one client is at its other end: the channel of protocol/channel.ts, loaded when the
- * worker or a client first uses it. If it cannot be loaded in that moment (parts.ts), everything waits for it in order.
+ * `ctx.channel`, for as long as one client is at its other end: the channel of protocol/channel.ts and its way there
+ * (protocol/channelRoute.ts), loaded when the worker or a client first uses it. If they cannot be loaded in that moment
+ * (parts.ts), everything waits for them in order.
  */
-import type { Channel, ChannelEnding, ChannelMessage, ChannelOptions, ReceiveOptions } from '../protocol/index.js';
+import type {
+  Channel,
+  ChannelContent,
+  ChannelEnding,
+  ChannelMessage,
+  ChannelRoute,
+  MemoryWire,
+  ReceiveOptions,
+} from '../protocol/index.js';
 import type { WorkerChannel } from './workerContext.js';
 
+type Protocol = typeof import('../protocol/index.js');
+
+export interface PeerChannelOptions {
+  /** Says it to the postmaster. */
+  readonly tell: (message: ChannelMessage, bytes: Uint8Array | null) => void;
+  /** Attaches to shared memory that the client offers. */
+  readonly attach: (segment: string) => Promise<MemoryWire>;
+  /** Something has come that the worker may be waiting for; null: the end of everything. */
+  readonly arrived: (message: ChannelContent | null) => void;
+}
+
+interface Ends {
+  readonly channel: Channel;
+  readonly route: ChannelRoute;
+}
+
 export class PeerChannel implements WorkerChannel {
-  #channel: Channel | null;
-  readonly #loading: Promise<Channel>;
+  readonly #options: PeerChannelOptions;
+  #ends: Ends | null;
+  readonly #loading: Promise<Ends>;
 
   /** `protocol` is undefined if it cannot be had in this moment. */
-  constructor(send: ChannelOptions['send'], protocol: typeof import('../protocol/index.js') | undefined) {
-    this.#channel = protocol === undefined ? null : new protocol.Channel({ send });
-    this.#loading = this.#channel === null ? this.#load(send) : Promise.resolve(this.#channel);
+  constructor(options: PeerChannelOptions, protocol: Protocol | undefined) {
+    this.#options = options;
+    this.#ends = protocol === undefined ? null : this.#make(protocol);
+    this.#loading = this.#ends === null ? this.#load() : Promise.resolve(this.#ends);
   }
 
   send(value: unknown): Promise<void> {
-    return this.#channel === null ? this.#loading.then((channel) => channel.send(value)) : this.#channel.send(value);
+    if (this.#ends === null) return this.#loading.then(({ channel }) => channel.send(value));
+    return this.#ends.channel.send(value);
   }
 
   async receive(options?: ReceiveOptions): Promise<IteratorResult<unknown, undefined>> {
-    return (await this.#loading).receive(options);
+    return (await this.#loading).channel.receive(options);
   }
 
   [Symbol.asyncIterator](): AsyncIterator<unknown, undefined> {
@@ -28,17 +56,17 @@ export class PeerChannel implements WorkerChannel {
   }
 
   end(): void {
-    this.#use((channel) => channel.end());
+    this.#use(({ channel }) => channel.end());
   }
 
   get closed(): Promise<ChannelEnding> {
-    return this.#loading.then((channel) => channel.closed);
+    return this.#loading.then(({ channel }) => channel.closed);
   }
 
   // --- the runtime's side ---
 
   accept(message: ChannelMessage, bytes: Uint8Array | null): void {
-    this.#use((channel) => channel.accept(message, bytes));
+    this.#use(({ route }) => route.accept(message, bytes));
   }
 
   /**
@@ -46,28 +74,54 @@ export class PeerChannel implements WorkerChannel {
    * was meant for this client, so the postmaster knows from where on the next one may listen.
    */
   peerGone(): void {
-    this.#use((channel) => {
+    this.#use(({ channel, route }) => {
+      route.close();
       channel.peerGone();
       channel.end();
     });
   }
 
   get isWaitedFor(): boolean {
-    return this.#channel?.isWaitedFor === true;
+    return this.#ends?.channel.isWaitedFor === true;
   }
 
   get unsentMessages(): number {
-    return this.#channel?.unsentMessages ?? 0;
+    return this.#ends?.channel.unsentMessages ?? 0;
   }
 
-  #use(act: (channel: Channel) => void): void {
-    if (this.#channel !== null) act(this.#channel);
+  #use(act: (ends: Ends) => void): void {
+    if (this.#ends !== null) act(this.#ends);
     else void this.#loading.then(act);
   }
 
-  async #load(send: ChannelOptions['send']): Promise<Channel> {
-    const { Channel } = await import('../protocol/index.js');
-    this.#channel = new Channel({ send });
-    return this.#channel;
+  async #load(): Promise<Ends> {
+    this.#ends = this.#make(await import('../protocol/index.js'));
+    return this.#ends;
+  }
+
+  #make({ Channel, ChannelRoute }: Protocol): Ends {
+    const { tell, arrived } = this.#options;
+    const route = new ChannelRoute({
+      tell,
+      deliver: (message, bytes) => {
+        channel.accept(message, bytes);
+        arrived(message);
+      },
+      failed: () => {
+        this.peerGone();
+        arrived(null);
+      },
+      offered: (segment) => void this.#attach(route, segment),
+    });
+    const channel: Channel = new Channel({ send: (message, bytes) => route.send(message, bytes) });
+    return { channel, route };
+  }
+
+  async #attach(route: ChannelRoute, segment: string): Promise<void> {
+    try {
+      route.move(await this.#options.attach(segment));
+    } catch (error) {
+      route.stay(error instanceof Error ? `${(error as { code?: string }).code}: ${error.message}` : String(error));
+    }
   }
 }

@@ -99,6 +99,14 @@ export class PostmasterLine {
     else this.#socket.ref();
   }
 
+  /** What was awaited has come by another way. */
+  awaitNoMore(): void {
+    this.#messagesHeard += 1;
+    if (!this.#isHeld) return;
+    this.#isHeld = false;
+    this.#socket?.unref();
+  }
+
   async #listen(): Promise<void> {
     const { Socket } = await import('node:net');
     if (this.#state === 'down') return;

@@ -16,7 +16,7 @@ import type { StopRequest } from './stopRequest.js';
 /** What a run speaks to: its process, or a rehearsal. */
 export interface Surroundings {
   readonly boot: PackageCopy & { readonly countUsedStreams: () => number };
-  readonly line: Pick<PostmasterLine, 'tell' | 'listen'>;
+  readonly line: Pick<PostmasterLine, 'tell' | 'listen' | 'awaitNoMore'>;
   readonly stop: StopRequest;
   readonly lastWords: Pick<LastWords, 'say' | 'sayThrew'>;
   readonly exit: (...code: [] | [number]) => never;
@@ -60,7 +60,7 @@ function makeSurroundings({ encodeWords, StopRequest }: BootFile, boot: Surround
   const listen = async (): Promise<void> => {};
   return {
     boot,
-    line: { tell, listen },
+    line: { tell, listen, awaitNoMore: () => {} },
     stop: new StopRequest({ onUnheeded: () => {}, isSpare: () => true, listen }),
     lastWords: {
       say: (saying) => tell({ type: 'said', saying: saying as never }),

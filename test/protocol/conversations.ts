@@ -95,6 +95,9 @@ const client: Samples<ClientMessage> = {
   channelData: [encodeFrame({ type: 'channelData', more: false, ...key }, [bytes])],
   channelCredit: [{ type: 'channelCredit', bytes: 5, ...key }],
   channelEnd: [{ type: 'channelEnd', ...key }],
+  channelOffer: [{ type: 'channelOffer', segment: 'e/1', ...key }],
+  channelMove: [{ type: 'channelMove', ...key }],
+  channelStay: [{ type: 'channelStay', because: 'no', ...key }],
   memoryJoin: [{ type: 'memoryJoin', request: 1 }],
   segmentCreate: [{ type: 'segmentCreate', request: 1, sizeBytes: 4096 }],
   segmentNamed: [{ type: 'segmentNamed', request: 1, name: 'n', sizeBytes: 4096 }],
@@ -150,6 +153,9 @@ const postmaster: Samples<PostmasterMessage> = {
   channelData: [encodeFrame({ type: 'channelData', more: true, ...key }, [bytes])],
   channelCredit: [{ type: 'channelCredit', bytes: 5, ...key }],
   channelEnd: [{ type: 'channelEnd', ...key }],
+  channelOffer: [{ type: 'channelOffer', segment: 'e/1', ...key }],
+  channelMove: [{ type: 'channelMove', ...key }],
+  channelStay: [{ type: 'channelStay', because: 'no', ...key }],
   memory: [{ type: 'memory', request: 1, member: 5, doorbells: '/d/doorbells' }],
   segment: [{ type: 'segment', request: 1, id: 2, sizeBytes: 4096, file: '/dev/shm/bgworker.e.2', created: true }],
   segments: [
@@ -194,6 +200,9 @@ const fromWorker: Samples<WorkerMessage> = {
   channelData: [encodeFrame({ type: 'channelData', more: false }, [bytes])],
   channelCredit: [{ type: 'channelCredit', bytes: 5 }],
   channelEnd: [{ type: 'channelEnd' }],
+  channelOffer: [{ type: 'channelOffer', segment: 'e/1' }],
+  channelMove: [{ type: 'channelMove' }],
+  channelStay: [{ type: 'channelStay', because: 'no' }],
 };
 
 const toWorker: Samples<OrderMessage> = {
@@ -215,6 +224,9 @@ const toWorker: Samples<OrderMessage> = {
   channelData: [encodeFrame({ type: 'channelData', more: false }, [bytes])],
   channelCredit: [{ type: 'channelCredit', bytes: 5 }],
   channelEnd: [{ type: 'channelEnd' }],
+  channelOffer: [{ type: 'channelOffer', segment: 'e/1' }],
+  channelMove: [{ type: 'channelMove' }],
+  channelStay: [{ type: 'channelStay', because: 'no' }],
 };
 
 const embedded: Samples<EmbeddedMessage> = {
