@@ -9,8 +9,6 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import type { Server } from 'node:net';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -180,36 +178,9 @@ test('what was added last before death is killed, and what was deleted is not', 
   assert.equal(stateOf(deleted), 'S');
 });
 
-/** Somebody has the shared memory of this epoch; without, any postmaster that starts at this moment would clear it away. */
-async function livingOwner(of: string): Promise<Server> {
-  const server = createServer((socket) => socket.destroy());
-  await new Promise<void>((resolve) => server.listen(`/dev/shm/bgworker.${of}.alive`, resolve));
-  return server;
-}
-
-test('shared memory of this epoch is removed by its name, and nobody else’s', linuxOnly, async () => {
-  const names = (of: string): string[] =>
-    ['1', '23', 'starting', 'alive'].map((what) => `/dev/shm/bgworker.${of}.${what}`);
-  const [own, others] = [names(epoch), names(`${epoch}x`)];
-  const living = await livingOwner(`${epoch}x`);
-  try {
-    const { postmaster, guardian } = await startPostmaster();
-    for (const path of [...own, ...others]) if (!existsSync(path)) writeFileSync(path, '');
-    postmaster.child.kill('SIGKILL');
-    await untilGone([guardian]);
-    assert.deepEqual([...own, ...others].filter(existsSync), others);
-  } finally {
-    living.close();
-    for (const path of [...own, ...others]) rmSync(path, { force: true });
-  }
-});
-
 test('an orderly end kills nobody and removes nothing', linuxOnly, async () => {
   const directory = mkdtempSync(join(tmpdir(), 'bgworker-guardian-'));
-  const segment = `/dev/shm/bgworker.${epoch}.1`;
-  const living = await livingOwner(epoch);
   try {
-    writeFileSync(segment, '');
     const { postmaster, guardian } = await startPostmaster({ removeDirectory: directory });
     postmaster.order('workers');
     const pids = await postmaster.hearPids();
@@ -218,10 +189,8 @@ test('an orderly end kills nobody and removes nothing', linuxOnly, async () => {
 
     await untilGone([postmaster.pid, guardian]);
     for (const pid of Object.values(pids)) assert(!isGone(pid));
-    assert(existsSync(directory) && existsSync(segment));
+    assert(existsSync(directory));
   } finally {
-    living.close();
-    rmSync(segment, { force: true });
     rmSync(directory, { recursive: true });
   }
 });

@@ -3,13 +3,26 @@
  * test's own where that can be; what the claim itself does, in /dev/shm.
  */
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import type { Server } from 'node:net';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { accepts } from '../../src/postmaster/directory.js';
 import { Log } from '../../src/postmaster/log.js';
 import { SegmentFiles } from '../../src/postmaster/segmentFiles.js';
@@ -17,6 +30,7 @@ import { removeDeadSegments } from '../../src/postmaster/segmentLeftovers.js';
 import { until } from './processState.js';
 
 const linuxOnly = { skip: process.platform === 'linux' ? false : 'needs /dev/shm' };
+const shell = process.env['BGWORKER_TEST_SHELL'] ?? '/bin/sh';
 const silent = new Log(() => {}, 'silent');
 const servers: Server[] = [];
 let folder = '';
@@ -40,7 +54,7 @@ function make(...names: readonly string[]): void {
 async function listenAt(name: string): Promise<Server> {
   const server = createServer((socket) => socket.destroy());
   servers.push(server);
-  await new Promise<void>((resolve) => server.listen(join(folder, name), resolve));
+  await new Promise<void>((done) => server.listen(resolve(folder, name), done));
   return server;
 }
 
@@ -130,3 +144,33 @@ test('where nothing can be made, joining is refused with what to do, and can be 
   await files.claim();
   files.removeAll();
 });
+
+test(
+  'a guardian whose postmaster died removes the memory of its epoch by name, and nobody else’s',
+  linuxOnly,
+  async () => {
+    const pathsOf = (of: string): string[] =>
+      ['1', '23', 'starting', 'alive'].map((what) => `/dev/shm/bgworker.${of}.${what}`);
+    const [own, others] = [pathsOf(epoch), pathsOf(`${epoch}x`)];
+    try {
+      // Without a living owner any postmaster that starts at this moment would clear it away.
+      await listenAt(others.at(-1) ?? '');
+      await listenAt(own.at(-1) ?? '');
+      for (const path of [...own, ...others]) if (!existsSync(path)) writeFileSync(path, '');
+      await guard('end\n');
+      assert.deepEqual([...own, ...others].filter(existsSync), [...own, ...others], 'an orderly end removes nothing');
+      await guard('');
+      assert.deepEqual([...own, ...others].filter(existsSync), others);
+    } finally {
+      for (const path of [...own, ...others]) rmSync(path, { force: true });
+    }
+  },
+);
+
+/** The whole life of a guardian that is told so much. */
+async function guard(told: string): Promise<void> {
+  const text = readFileSync(fileURLToPath(new URL('../../src/postmaster/guardian.sh', import.meta.url)), 'utf8');
+  const guardian = spawn(shell, ['-c', text, 'guardian', epoch, '0'], { stdio: ['pipe', 'ignore', 'inherit'] });
+  guardian.stdin.end(told);
+  await once(guardian, 'exit');
+}
