@@ -15,6 +15,7 @@
 import { BgworkerError } from '../base/index.js';
 import type { LineEvent, PollLine } from './doorbell.js';
 import { Doorbell } from './doorbell.js';
+import { Patience } from './patience.js';
 
 /** One thing that can be waited for. */
 export interface Place<T> {
@@ -62,8 +63,10 @@ export interface MemberOptions {
   readonly beginWait?: (event: string, isBlocking: boolean) => () => void;
 }
 
-/** Looks without sleeping at first: whoever is woken that often is mostly faster than that. */
-const SPINS = 50;
+/** How long is looked at most before one sleeps, if that has proved to be worth it: in a blocking wait … */
+const LONGEST_LOOK_MS = 0.05;
+/** … and on the event loop, where others wait to be served. */
+const LONGEST_LOOK_ON_LOOP_MS = 0.02;
 
 export class Member {
   readonly number: number;
@@ -72,6 +75,8 @@ export class Member {
   readonly #beginWait: (event: string, isBlocking: boolean) => () => void;
   readonly #waits = new Set<() => void>();
   readonly #watches = new Set<() => void>();
+  readonly #patience = new Patience(LONGEST_LOOK_MS);
+  readonly #patienceOnLoop = new Patience(LONGEST_LOOK_ON_LOOP_MS);
   #lost: Error | undefined;
   #willLook = false;
 
@@ -128,6 +133,8 @@ export class Member {
     const first = place.look();
     if (first !== undefined) return first;
     if (timeoutMs === 0) return 'timeout';
+    const soon = this.#patienceOnLoop.look(() => place.look());
+    if (soon !== undefined) return soon;
     return this.#sleep(place, signal, timeoutMs);
   }
 
@@ -138,11 +145,11 @@ export class Member {
   waitBlocking<T>(place: Place<T>, { timeoutMs = Infinity }: BlockingWaitOptions = {}): T | 'timeout' {
     checkTimeout(timeoutMs);
     this.#checkThere();
-    for (let spin = 0; spin < SPINS; spin++) {
-      const found = place.look();
-      if (found !== undefined) return found;
-      if (timeoutMs === 0) return 'timeout';
-    }
+    const first = place.look();
+    if (first !== undefined) return first;
+    if (timeoutMs === 0) return 'timeout';
+    const soon = this.#patience.look(() => place.look());
+    if (soon !== undefined) return soon;
     const endAt = performance.now() + timeoutMs;
     const endWait = this.#beginWait(place.event, true);
     try {

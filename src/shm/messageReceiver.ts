@@ -70,12 +70,12 @@ export class MessageReceiver {
 
   /** The next message, copied; the event loop stands still until it is there. Those who wait for a `receive` come first. */
   receiveBlocking(options?: BlockingWaitOptions): Uint8Array | 'detached' | 'timeout' {
-    return this.#side.chunk.member.waitBlocking(this.#place(false), options);
+    return this.#receiveBlocking(false, options);
   }
 
   /** As `receiveBlocking`, by the rules of `tryReceiveView`. */
   receiveViewBlocking(options?: BlockingWaitOptions): Uint8Array | 'detached' | 'timeout' {
-    return this.#side.chunk.member.waitBlocking(this.#place(true), options);
+    return this.#receiveBlocking(true, options);
   }
 
   /** Message by message, copied, until the sender detaches. Leaving the loop detaches nothing. */
@@ -150,6 +150,11 @@ export class MessageReceiver {
       }
     }
     return this.#line.join((isLast) => this.#take(isView, isLast), { signal });
+  }
+
+  #receiveBlocking(isView: boolean, options: BlockingWaitOptions | undefined): Uint8Array | 'detached' | 'timeout' {
+    const message = this.#line.isEmpty ? this.#take(isView, false) : undefined;
+    return message ?? this.#side.chunk.member.waitBlocking(this.#place(isView), options);
   }
 
   #place(isView: boolean): Place<Uint8Array | 'detached'> {

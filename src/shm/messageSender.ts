@@ -67,7 +67,10 @@ export class MessageSender {
    * afterwards they may be changed. If the signal comes before the first byte is in the ring, nothing is sent. Later it
    * cannot be taken back: the promise is rejected, and the rest, which is copied, is sent nevertheless.
    */
-  async send(message: MessageBytes, { flush = true, signal }: SendOptions & { readonly signal?: AbortSignal } = {}) {
+  async send(
+    message: MessageBytes,
+    { flush = true, signal }: SendOptions & { readonly signal?: AbortSignal | undefined } = {},
+  ): Promise<'sent' | 'detached'> {
     signal?.throwIfAborted();
     const length = lengthOf(message);
     if (this.#line.isEmpty) {
@@ -86,8 +89,13 @@ export class MessageSender {
    * Sends it; the event loop stands still until there is room. After `'timeout'`, and after `ERR_WAIT_INTERRUPTED`,
    * the same holds as after `'wouldBlock'`. Those who wait for a `send` come first.
    */
-  sendBlocking(message: MessageBytes, { flush = true, timeoutMs }: SendOptions & BlockingWaitOptions = {}) {
+  sendBlocking(
+    message: MessageBytes,
+    { flush = true, timeoutMs }: SendOptions & BlockingWaitOptions = {},
+  ): 'sent' | 'detached' | 'timeout' {
     const length = lengthOf(message);
+    const result = this.#line.isEmpty ? this.#push(message, length, flush, false) : undefined;
+    if (result !== undefined) return result;
     const place = this.#side.place(EVENT, (isLast) =>
       this.#line.serve(isLast) ? this.#push(message, length, flush, isLast) : undefined,
     );

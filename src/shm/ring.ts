@@ -85,8 +85,8 @@ export class RingWriter {
   /** Begins a message. There must be room, as for all that follows. */
   writeLength(lengthBytes: number): void {
     const index = (RING_OFFSET_BYTES + this.#at) >> 2;
-    this.#words.store(index, lengthBytes);
-    this.#words.store(index + 1, 0);
+    this.#words.prepare(index, lengthBytes);
+    this.#words.prepare(index + 1, 0);
     this.#move(LENGTH_BYTES);
   }
 

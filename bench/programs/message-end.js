@@ -1,0 +1,27 @@
+// The other end of a channel of Node itself, in a child or in a thread: queues.js says what is to be done.
+import { parentPort } from 'node:worker_threads';
+
+const post = parentPort === null ? (message) => process.send(message) : (message) => parentPort.postMessage(message);
+let deed = 'wait';
+let left = 0;
+let taken = 0;
+let atOnce = 0;
+
+function heard(message) {
+  if (deed === 'wait') {
+    ({ do: deed, count: left, atOnce } = message);
+    taken = 0;
+    return post('ready');
+  }
+  left -= 1;
+  if (deed === 'echo') post(message);
+  else {
+    taken += 1;
+    if (taken % atOnce === 0 || left === 0) post(taken);
+  }
+  if (left === 0) deed = 'wait';
+}
+
+if (parentPort === null) process.on('message', heard);
+else parentPort.on('message', heard);
+post('here');
