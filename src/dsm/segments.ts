@@ -111,6 +111,7 @@ export interface SegmentInfo {
   readonly handle: string;
   /** That of `namedSegment`; null for the others. */
   readonly name: string | null;
+  /** As it was created with. */
   readonly sizeBytes: number;
   /** It stays when nobody holds it. */
   readonly isPinned: boolean;

@@ -14,10 +14,12 @@
  * operation that fails when somebody has joined since. So a death is at worst a seat that others clear.
  */
 import { BgworkerError } from '../base/index.js';
-import { BarrierSeats } from './barrierSeats.js';
+import { BarrierSeats, seatParts } from './barrierSeats.js';
 import { BarrierStateWord, nextPhase } from './barrierState.js';
 import type { Chunk } from './chunk.js';
-import { aligned, beginThing, checkThing, finishThing, HEADER_WORDS } from './chunk.js';
+import { aligned, beginThing, checkThing, finishThing, HEADER_PARTS, HEADER_WORDS } from './chunk.js';
+import type { Part } from './layout.js';
+import { longWordPart, wordPart } from './layout.js';
 import type { BlockingWaitOptions, Place, WaitOptions } from './member.js';
 
 const CAPACITY = HEADER_WORDS;
@@ -29,6 +31,19 @@ const LOST = HEADER_WORDS + 4;
 /** Who has broken a static party; 0 for nobody. */
 const BROKEN = HEADER_WORDS + 5;
 const SEATS = HEADER_WORDS + 6;
+
+/** For its picture. */
+export function barrierParts(options: BarrierOptions): Part[] {
+  return [
+    ...HEADER_PARTS,
+    wordPart(CAPACITY, 'capacity', 'its creator', 'how many seats there are'),
+    wordPart(PARTIES, 'parties', 'its creator', 'of a static party; 0: a dynamic one'),
+    longWordPart(STATE_LONG, 'state', 'who moves it on', 'the phase, two flags, a version: in one word'),
+    wordPart(LOST, 'lost', 'who finds one dead', 'how many died in a dynamic party'),
+    wordPart(BROKEN, 'broken', 'who finds one dead', 'who is missing in a static party; 0: nobody'),
+    ...seatParts(SEATS, capacityOf(options)),
+  ];
+}
 
 /** One of the two. */
 export interface BarrierOptions {
@@ -63,6 +78,7 @@ export class SharedBarrier {
   #isWaiting = false;
   #blocker = 0;
 
+  /** How many bytes it takes in a segment. */
   static sizeFor(options: BarrierOptions): number {
     return aligned((SEATS + BarrierSeats.wordsFor(capacityOf(options))) * 4);
   }

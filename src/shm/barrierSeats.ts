@@ -10,6 +10,8 @@
  */
 import { BgworkerError } from '../base/index.js';
 import { HighMark } from './highMark.js';
+import type { Part } from './layout.js';
+import { wordPart } from './layout.js';
 import type { Member } from './member.js';
 import { Sleeper } from './sleeper.js';
 import type { Words } from './words.js';
@@ -18,6 +20,31 @@ const NUMBER = 0;
 const ARRIVED = 1;
 const SLEEPER = 2;
 const WORDS_PER_SEAT = 3;
+
+/** For the picture of a barrier. */
+export function seatParts(first: number, capacity: number): Part[] {
+  return [
+    wordPart(first, 'seats used', 'who takes one', 'how many were ever used; it only rises'),
+    ...Array.from({ length: capacity }, (_, seat) => {
+      const at = first + 1 + WORDS_PER_SEAT * seat;
+      return [
+        wordPart(
+          at + NUMBER,
+          `seat ${seat + 1}: member`,
+          'its member',
+          'n takes part; −n keeps the seat only; 0: free',
+        ),
+        wordPart(at + ARRIVED, `seat ${seat + 1}: arrived`, 'its member', 'the phase in which it arrived last'),
+        wordPart(
+          at + SLEEPER,
+          `seat ${seat + 1}: sleeper`,
+          'sleeper and waker',
+          'the member to ring for; 0: it is awake',
+        ),
+      ];
+    }).flat(),
+  ];
+}
 
 /** What a look through the seats has found. */
 export interface Attendance {

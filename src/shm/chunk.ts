@@ -5,6 +5,8 @@
  * The magic word is written last, when everything else is there: whoever sees it sees a thing that is complete.
  */
 import { BgworkerError } from '../base/index.js';
+import type { Part } from './layout.js';
+import { wordPart } from './layout.js';
 import type { Mapping } from './mapping.js';
 import type { Member } from './member.js';
 import type { LongWords, Words } from './words.js';
@@ -31,16 +33,21 @@ export interface Whole {
   onDetach(callback: () => void): () => void;
 }
 
+/** A stretch of a segment, in which one thing lives. */
 export interface Chunk {
+  /** @internal */
   readonly segment: Whole;
+  /** @internal */
   readonly member: Member;
+  /** Where it begins in its segment: a multiple of 64. */
   readonly offsetBytes: number;
+  /** How long it is. */
   readonly sizeBytes: number;
-  /** The whole of it, as words. */
+  /** The whole of it, as words. @internal */
   readonly words: Words;
-  /** The whole of it, as words of 64 bits. */
+  /** The whole of it, as words of 64 bits. @internal */
   readonly longWords: LongWords;
-  /** The whole of it, for us alone: never given to a user. */
+  /** The whole of it, for us alone: never given to a user. @internal */
   readonly ownBytes: Uint8Array;
   /** The whole of it, for whoever wants it. */
   readonly shownBytes: Uint8Array;
@@ -78,10 +85,17 @@ export function chunkOf(segment: Whole, offsetBytes: number, sizeBytes: number):
   };
 }
 
-/** In word 0. */
 const MAGIC = 0x6267_776b;
+const MAGIC_WORD = 0;
+const KIND_WORD = 1;
 /** How many words every thing begins with: the magic one, and the kind. */
 export const HEADER_WORDS = 2;
+
+/** Of every thing's picture. */
+export const HEADER_PARTS: readonly Part[] = [
+  wordPart(MAGIC_WORD, 'magic word', 'its creator', `0x${MAGIC.toString(16)}, written last: it is complete`),
+  wordPart(KIND_WORD, 'kind', 'its creator', 'which thing this is'),
+];
 
 /** What lives in a chunk. The numbers stand in shared memory. */
 export const KINDS = {
@@ -105,19 +119,19 @@ export function beginThing({ sizeBytes, words }: Chunk, kind: Kind, neededBytes:
       hint: 'sizeFor() tells how much is needed',
     });
   }
-  words.store(0, 0);
-  words.store(1, KINDS[kind]);
+  words.store(MAGIC_WORD, 0);
+  words.store(KIND_WORD, KINDS[kind]);
 }
 
 /** Everything is written: it can be attached. */
 export function finishThing({ words }: Chunk): void {
-  words.store(0, MAGIC);
+  words.store(MAGIC_WORD, MAGIC);
 }
 
 /** Throws `ERR_WRONG_MEMORY`. */
 export function checkThing({ words, segment, offsetBytes }: Chunk, kind: Kind): void {
   segment.checkAttached();
-  if (words.count >= HEADER_WORDS && words.load(0) === MAGIC && words.load(1) === KINDS[kind]) return;
+  if (words.count >= HEADER_WORDS && words.load(MAGIC_WORD) === MAGIC && words.load(KIND_WORD) === KINDS[kind]) return;
   throw new BgworkerError('ERR_WRONG_MEMORY', `there is no ${kind} there`, {
     detail: `${segment.name}, offset ${offsetBytes}`,
     hint: 'it must have been created, by one process, at the same offset, before another attaches to it',

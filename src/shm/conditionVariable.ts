@@ -12,16 +12,28 @@
  */
 import { BgworkerError } from '../base/index.js';
 import type { Chunk } from './chunk.js';
-import { aligned, beginThing, checkThing, finishThing, HEADER_WORDS } from './chunk.js';
+import { aligned, beginThing, checkThing, finishThing, HEADER_PARTS, HEADER_WORDS } from './chunk.js';
 import type { Held } from './held.js';
+import type { Part } from './layout.js';
+import { wordPart } from './layout.js';
 import type { SharedLock } from './lock.js';
 import type { BlockingWaitOptions, Place, WaitOptions } from './member.js';
 import type { Stand } from './waitList.js';
-import { WaitList } from './waitList.js';
+import { WaitList, waitListParts } from './waitList.js';
 
 const MAX_WAITERS = HEADER_WORDS;
 const LIST = HEADER_WORDS + 1;
 
+/** For its picture. */
+export function conditionVariableParts({ maxWaiters }: Required<ConditionVariableOptions>): Part[] {
+  return [
+    ...HEADER_PARTS,
+    wordPart(MAX_WAITERS, 'maxWaiters', 'its creator', 'how many stands there are'),
+    ...waitListParts(LIST, maxWaiters),
+  ];
+}
+
+/** How large it is. */
 export interface ConditionVariableOptions {
   /** How many can wait. Default: 64. */
   readonly maxWaiters?: number;
@@ -29,7 +41,9 @@ export interface ConditionVariableOptions {
 
 /** What is released while one waits, and held again afterwards. */
 export interface HeldLock {
+  /** The lock. */
   readonly lock: SharedLock;
+  /** What its `acquire` has given. */
   readonly held: Held;
 }
 
@@ -45,6 +59,7 @@ export class SharedConditionVariable {
   readonly #list: WaitList;
   readonly #attempts = new Set<Attempt>();
 
+  /** How many bytes it takes in a segment. */
   static sizeFor({ maxWaiters = 64 }: ConditionVariableOptions = {}): number {
     if (!Number.isInteger(maxWaiters) || maxWaiters < 1 || maxWaiters > 2 ** 16) {
       throw new BgworkerError('ERR_INVALID_ARGUMENT', 'invalid maxWaiters', {

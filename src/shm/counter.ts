@@ -6,7 +6,9 @@
  */
 import { BgworkerError } from '../base/index.js';
 import type { Chunk, Whole } from './chunk.js';
-import { aligned, beginThing, checkThing, finishThing, HEADER_WORDS } from './chunk.js';
+import { aligned, beginThing, checkThing, finishThing, HEADER_PARTS, HEADER_WORDS } from './chunk.js';
+import type { Part } from './layout.js';
+import { longWordPart } from './layout.js';
 import type { LongWords } from './words.js';
 
 /** The first long word after the header. */
@@ -15,11 +17,21 @@ const ITEMS = VALUE + 1;
 const PIECE_ITEMS = VALUE + 2;
 const WORKERS = VALUE + 3;
 
+/** For its picture. */
+export const WORK_COUNTER_PARTS: readonly Part[] = [
+  ...HEADER_PARTS,
+  longWordPart(VALUE, 'handed out', 'who takes a piece', 'all items below it'),
+  longWordPart(ITEMS, 'items', 'its creator', 'the end of the range'),
+  longWordPart(PIECE_ITEMS, 'pieceItems', 'its creator', 'the smallest piece'),
+  longWordPart(WORKERS, 'workers', 'its creator', 'among whom it is divided; 0: pieces are the same'),
+];
+
 /** A number in shared memory. Everything throws when its segment was detached. */
 export class AtomicCounter {
   readonly #segment: Whole;
   readonly #words: LongWords;
 
+  /** How many bytes it takes in a segment. */
   static sizeFor(): number {
     return aligned((VALUE + 1) * 8);
   }
@@ -43,11 +55,13 @@ export class AtomicCounter {
     this.#words = chunk.longWords;
   }
 
+  /** What it is now. */
   load(): number {
     this.#segment.checkAttached();
     return Number(this.#words.load(VALUE));
   }
 
+  /** Makes it this, whatever it was. */
   store(value: number): void {
     this.#segment.checkAttached();
     this.#words.store(VALUE, toLong(value));
@@ -66,6 +80,7 @@ export class AtomicCounter {
   }
 }
 
+/** What is to be handed out, and in pieces of what size. */
 export interface WorkCounterOptions {
   /** How many items there are: the range is from 0 up to, but not including, this number. */
   readonly items: number;
@@ -80,7 +95,9 @@ export interface WorkCounterOptions {
 
 /** A part of the range: from `begin` up to, but not including, `end`. */
 export interface WorkPiece {
+  /** The first item. */
   readonly begin: number;
+  /** Behind the last one. */
   readonly end: number;
 }
 
@@ -95,10 +112,12 @@ export class WorkCounter {
   readonly #pieceItems: number;
   readonly #workers: number;
 
+  /** How many bytes it takes in a segment. */
   static sizeFor(): number {
     return aligned((WORKERS + 1) * 8);
   }
 
+  /** Makes one of which nothing has been handed out. */
   static create(chunk: Chunk, { items, pieceItems = 1, workers = 0 }: WorkCounterOptions): WorkCounter {
     checkCount('items', items, 0);
     checkCount('pieceItems', pieceItems, 1);

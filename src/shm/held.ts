@@ -20,6 +20,7 @@ export interface LockKeeper {
 
 /** A lock that this process holds. Dispose of it, or call `release()`. */
 export class Held {
+  /** As it was asked for. */
   readonly mode: LockMode;
   readonly #keeper: LockKeeper;
   #share: Share | undefined;

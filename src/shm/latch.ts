@@ -11,7 +11,9 @@
 import type { Readable, Writable } from 'node:stream';
 import { BgworkerError } from '../base/index.js';
 import type { Chunk } from './chunk.js';
-import { aligned, beginThing, checkThing, finishThing, HEADER_WORDS } from './chunk.js';
+import { aligned, beginThing, checkThing, finishThing, HEADER_PARTS, HEADER_WORDS } from './chunk.js';
+import type { Part } from './layout.js';
+import { wordPart } from './layout.js';
 import type { BlockingWaitOptions, MemberLine, Place, WaitOptions } from './member.js';
 import { Sleeper } from './sleeper.js';
 import type { Words } from './words.js';
@@ -21,6 +23,14 @@ const IS_SET = HEADER_WORDS;
 const OWNER = HEADER_WORDS + 1;
 const SLEEPER = HEADER_WORDS + 2;
 const WORDS = HEADER_WORDS + 3;
+
+/** For its picture. */
+export const LATCH_PARTS: readonly Part[] = [
+  ...HEADER_PARTS,
+  wordPart(IS_SET, 'is set', 'everybody', '1 from a set to the next reset'),
+  wordPart(OWNER, 'owner', 'its owner', 'the member that may wait and reset; 0: none'),
+  wordPart(SLEEPER, 'sleeper', 'sleeper and waker', 'the member to ring for; 0: it is awake'),
+];
 
 /** What ended a wait for it. */
 export type SharedLatchEvent = 'latchSet' | 'timeout' | 'socketReadable' | 'socketWritable';
@@ -50,6 +60,7 @@ export class SharedLatch {
   readonly #words: Words;
   readonly #sleeper: Sleeper;
 
+  /** How many bytes it takes in a segment. */
   static sizeFor(): number {
     return aligned(WORDS * 4);
   }

@@ -14,16 +14,18 @@
  */
 import { BgworkerError } from '../base/index.js';
 import type { Chunk } from './chunk.js';
-import { aligned, beginThing, checkThing, finishThing, HEADER_WORDS } from './chunk.js';
+import { aligned, beginThing, checkThing, finishThing, HEADER_PARTS, HEADER_WORDS } from './chunk.js';
 import type { LockKeeper, LockMode } from './held.js';
 import { Held } from './held.js';
+import type { Part } from './layout.js';
+import { wordPart } from './layout.js';
 import type { LockParts, LockWait, Share } from './lockWaits.js';
 import { ExclusiveWait, giveBackAlone, giveBackShare, SharedWait } from './lockWaits.js';
 import type { BlockingWaitOptions, Place, WaitOptions } from './member.js';
 import { OwnerWord } from './ownerWord.js';
-import { SharedSlots } from './sharedSlots.js';
+import { SharedSlots, slotParts } from './sharedSlots.js';
 import { Sleeper } from './sleeper.js';
-import { WaitList } from './waitList.js';
+import { WaitList, waitListParts } from './waitList.js';
 
 const MAX_SHARED = HEADER_WORDS;
 const MAX_WAITERS = HEADER_WORDS + 1;
@@ -31,6 +33,20 @@ const DRAINER = HEADER_WORDS + 2;
 const OWNER = HEADER_WORDS + 3;
 const SLOTS = HEADER_WORDS + 4;
 
+/** For its picture. */
+export function lockParts({ maxShared, maxWaiters }: Required<SharedLockOptions>): Part[] {
+  return [
+    ...HEADER_PARTS,
+    wordPart(MAX_SHARED, 'maxShared', 'its creator', 'how many slots there are'),
+    wordPart(MAX_WAITERS, 'maxWaiters', 'its creator', 'how many stands there are'),
+    wordPart(DRAINER, 'drainer', 'sleeper and waker', 'the owner, while it waits for the slots to be empty'),
+    wordPart(OWNER, 'owner', 'who takes it', 'who has it alone; negative: an owner died'),
+    ...slotParts(SLOTS, maxShared),
+    ...waitListParts(SLOTS + SharedSlots.wordsFor(maxShared), maxWaiters),
+  ];
+}
+
+/** How large it is. */
 export interface SharedLockOptions {
   /** How many can hold it together, or wait to. Default: 64. */
   readonly maxShared?: number;
@@ -45,6 +61,7 @@ export class SharedLock {
   readonly #held = new Set<Held>();
   readonly #waits = new Set<LockWait>();
 
+  /** How many bytes it takes in a segment. */
   static sizeFor({ maxShared = 64, maxWaiters = 64 }: SharedLockOptions = {}): number {
     checkCount('maxShared', maxShared);
     checkCount('maxWaiters', maxWaiters);

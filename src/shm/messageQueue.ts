@@ -13,12 +13,13 @@
  */
 import { BgworkerError } from '../base/index.js';
 import type { Chunk } from './chunk.js';
-import { aligned, beginThing, checkThing, finishThing } from './chunk.js';
+import { aligned, beginThing, checkThing, finishThing, HEADER_PARTS } from './chunk.js';
+import type { Part } from './layout.js';
 import { MessageReceiver } from './messageReceiver.js';
 import { MessageSender } from './messageSender.js';
 import type { SideOptions } from './queueSide.js';
-import { clearSides, QueueSide, RING_BYTES } from './queueSide.js';
-import { clearRing, RING_OFFSET_BYTES, RingReader, RingWriter } from './ring.js';
+import { clearSides, QueueSide, RING_BYTES, SIDE_PARTS } from './queueSide.js';
+import { clearRing, RING_OFFSET_BYTES, RING_PARTS, RingReader, RingWriter } from './ring.js';
 
 /** How large a queue is. */
 export interface MessageQueueOptions {
@@ -29,11 +30,15 @@ export interface MessageQueueOptions {
   readonly ringBytes: number;
 }
 
+/** For its picture. */
+export const QUEUE_PARTS: readonly Part[] = [...HEADER_PARTS, ...SIDE_PARTS, ...RING_PARTS];
+
 /** A counter tells apart what is full and what is empty up to here. */
 const MAX_RING_BYTES = 2 ** 31 - 8;
 
 /** A queue as one process sees it, of which it may become a side. PostgreSQL: shm_mq. */
 export class MessageQueue {
+  /** How many bytes the ring holds. */
   readonly ringBytes: number;
   readonly #chunk: Chunk;
 

@@ -15,6 +15,7 @@ import { WaitingLine } from './waitingLine.js';
 /** One message: bytes, or several pieces of it in order, which are sent as one. */
 export type MessageBytes = Uint8Array | readonly Uint8Array[];
 
+/** How to send. */
 export interface SendOptions {
   /** False: it may stay invisible until more is sent, a quarter of the ring at most. Default: true. */
   readonly flush?: boolean | undefined;

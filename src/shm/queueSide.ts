@@ -11,6 +11,8 @@
 import { BgworkerError } from '../base/index.js';
 import type { Chunk } from './chunk.js';
 import { HEADER_WORDS } from './chunk.js';
+import type { Part } from './layout.js';
+import { wordPart } from './layout.js';
 import type { BlockingWaitOptions, MemberLine, Place, WaitOptions } from './member.js';
 import { Sleeper } from './sleeper.js';
 
@@ -30,6 +32,16 @@ interface SideWords {
 const SENDER: SideWords = { name: 'sender', member: 3, detached: 4, sleeper: 5 };
 const RECEIVER: SideWords = { name: 'receiver', member: 6, detached: 7, sleeper: 8 };
 
+/** For the queue's picture. */
+export const SIDE_PARTS: readonly Part[] = [
+  wordPart(RING_BYTES, 'ring size', 'its creator', 'in bytes'),
+  ...[SENDER, RECEIVER].flatMap(({ name, member, detached, sleeper }) => [
+    wordPart(member, name, name, 'its member, written once; 0: not there yet'),
+    wordPart(detached, `${name} detached`, name, '1 when it will do no more'),
+    wordPart(sleeper, `${name} sleeps`, 'sleeper and waker', 'the member to ring for; 0: it is awake'),
+  ]),
+];
+
 /** Nobody is there yet. */
 export function clearSides({ words }: Chunk): void {
   for (const { member, detached, sleeper } of [SENDER, RECEIVER]) {
@@ -43,10 +55,11 @@ export interface PeerWatch {
   readonly isGone: boolean;
   /** Gives back how to stop listening. */
   onGone(listener: () => void): () => void;
-  /** By which line the news of it comes, for blocking waits. Not needed if it is the member's own. */
+  /** By which line the news of it comes, for blocking waits. Not needed if it is the member's own. @internal */
   readonly line?: MemberLine;
 }
 
+/** How to take a side. */
 export interface SideOptions {
   /** Noticed when it ends without ever having attached. Without it, waiting for the other side may take for ever. */
   readonly peer?: PeerWatch | undefined;

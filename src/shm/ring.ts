@@ -13,6 +13,8 @@
  */
 import { BgworkerError } from '../base/index.js';
 import type { Chunk } from './chunk.js';
+import type { Part } from './layout.js';
+import { wordPart } from './layout.js';
 import type { Words } from './words.js';
 
 /** Written by the sender only. Each has a line of the cache to itself. */
@@ -21,6 +23,13 @@ const WRITTEN = 16;
 const READ = 32;
 /** Where the ring begins. */
 export const RING_OFFSET_BYTES = 48 * 4;
+
+/** For the queue's picture. */
+export const RING_PARTS: readonly Part[] = [
+  wordPart(WRITTEN, 'bytes written', 'sender', 'so far may be read; it grows, and wraps at 2³²'),
+  wordPart(READ, 'bytes read', 'receiver', 'so far may be overwritten'),
+  { name: 'ring', offsetBytes: RING_OFFSET_BYTES, sizeBytes: 'rest', writtenBy: 'sender', holds: 'messages' },
+];
 
 /** What stands before each message: its length. The second of the two words is 0. */
 export const LENGTH_BYTES = 8;

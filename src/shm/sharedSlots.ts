@@ -12,11 +12,22 @@
  */
 import { BgworkerError } from '../base/index.js';
 import { HighMark } from './highMark.js';
+import type { Part } from './layout.js';
+import { wordPart } from './layout.js';
 import type { Member } from './member.js';
 import type { Words } from './words.js';
 
 const ASLEEP = 1;
 const FIRST_SLOT = 2;
+
+/** For the picture of what has it. */
+export function slotParts(first: number, capacity: number): Part[] {
+  return [
+    wordPart(first, 'slots used', 'who takes one', 'how many were ever used; it only rises'),
+    wordPart(first + ASLEEP, 'some sleep', 'sleeper and waker', '1: one that waits in a slot may be asleep'),
+    wordPart(first + FIRST_SLOT, 'slots', 'each by its member', 'n: member n shares the lock; −n: it waits', capacity),
+  ];
+}
 
 export class SharedSlots {
   readonly #words: Words;

@@ -14,8 +14,19 @@
  */
 import { BgworkerError } from '../base/index.js';
 import type { Chunk } from './chunk.js';
-import { ALIGNMENT, aligned, beginThing, checkThing, chunkOf, finishThing, HEADER_WORDS } from './chunk.js';
+import {
+  ALIGNMENT,
+  aligned,
+  beginThing,
+  checkThing,
+  chunkOf,
+  finishThing,
+  HEADER_PARTS,
+  HEADER_WORDS,
+} from './chunk.js';
 import { encodeKey, KEY_WORDS } from './contentsKey.js';
+import type { Part } from './layout.js';
+import { longWordPart, wordPart } from './layout.js';
 import type { LongWords, Words } from './words.js';
 
 /** How much is allocated, in units of ALIGNMENT, above 32 bits with the number of entries. */
@@ -35,6 +46,36 @@ const ENTRY_OFFSET = 1;
 /** Above 31 bits, as it comes. */
 const ENTRY_SIZE = 2;
 const ENTRY_KEY = 3;
+
+/** For its picture, with so many entries. */
+export function contentsParts(entries: number): Part[] {
+  return [
+    ...HEADER_PARTS,
+    longWordPart(STATE_LONG, 'state', 'who adds to it', 'what is allocated, how many entries: one word'),
+    ...Array.from({ length: entries }, (_, index) => {
+      const at = WORDS_PER_ENTRY * (1 + index);
+      return [
+        wordPart(at + ENTRY_STATE, `entry ${index + 1}: state`, 'who inserts', 'written last: it is there'),
+        wordPart(at + ENTRY_OFFSET, `entry ${index + 1}: offset`, 'who inserts', `in units of ${ALIGNMENT} bytes`),
+        wordPart(at + ENTRY_SIZE, `entry ${index + 1}: size`, 'who inserts', 'in bytes'),
+        wordPart(
+          at + ENTRY_KEY,
+          `entry ${index + 1}: key`,
+          'who inserts',
+          'a number, or up to 31 bytes of text',
+          KEY_WORDS,
+        ),
+      ];
+    }).flat(),
+    {
+      name: 'free, then parts',
+      offsetBytes: ALIGNMENT * (1 + entries),
+      sizeBytes: 'rest',
+      writtenBy: 'who a part is for',
+      holds: 'parts are allocated from the end down',
+    },
+  ];
+}
 
 /** An integer from 0 to 2^32 - 1, or a string of 1 to 31 bytes of UTF-8. */
 export type ContentsKey = number | string;
@@ -56,6 +97,7 @@ export class ContentsEstimator {
     return this;
   }
 
+  /** What all that was added takes. */
   get sizeBytes(): number {
     return ALIGNMENT * (1 + this.#keys) + this.#parts;
   }

@@ -10,11 +10,29 @@
  */
 import { BgworkerError } from '../base/index.js';
 import { HighMark } from './highMark.js';
+import type { Part } from './layout.js';
+import { wordPart } from './layout.js';
 import type { Member } from './member.js';
 import type { Words } from './words.js';
 
+const TICKET = 1;
 const FIRST_STAND = 2;
 const WORDS_PER_STAND = 2;
+
+/** For the picture of what has it. */
+export function waitListParts(first: number, capacity: number): Part[] {
+  return [
+    wordPart(first, 'stands used', 'who takes one', 'how many were ever used; it only rises'),
+    wordPart(first + TICKET, 'next ticket', 'who takes one', 'who came first has the lower one'),
+    wordPart(
+      first + FIRST_STAND,
+      'stands',
+      'sleeper and waker',
+      'for each that waits: its member and its ticket',
+      WORDS_PER_STAND * capacity,
+    ),
+  ];
+}
 
 export class WaitList {
   readonly member: Member;
@@ -41,7 +59,7 @@ export class WaitList {
   }
 
   nextTicket(): number {
-    return this.#words.add(this.#first + 1, 1);
+    return this.#words.add(this.#first + TICKET, 1);
   }
 
   /** Takes a stand and gives the index of its number. Throws `ERR_TOO_MANY_WAITERS`. */

@@ -32,6 +32,11 @@ epoch: the name of one life of a postmaster
 unicorn: no such word
 the other side: peerGone
 questions answered: 3`,
+  'producer-consumer/main.js': `
+received 2000 batches, the sum is right
+the producer sent 2000 and had to wait: true
+received 3 batches, the sum is right
+the consumer had enough, and the producer stopped early: true`,
   'elsewhere/main.js': `
 elsewhere: napper started ready
 elsewhere: stopped terminated

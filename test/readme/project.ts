@@ -23,10 +23,11 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { root } from './pages.js';
 
-const { dependencies: needed } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
-  readonly dependencies: Readonly<Record<string, string>>;
-};
-const dependencies = Object.keys(needed);
+type Packages = Readonly<Record<string, string>>;
+const { dependencies: needed, optionalDependencies: optional } = JSON.parse(
+  readFileSync(join(root, 'package.json'), 'utf8'),
+) as { readonly dependencies: Packages; readonly optionalDependencies: Packages };
+const dependencies = Object.keys({ ...needed, ...optional });
 
 /** Far more than any page needs. What is still there then has hung, and is ended. */
 const LONGEST_STEP_MS = 60_000;
