@@ -92,6 +92,11 @@ export async function queueLines(length) {
   const trying = async (count) => {
     for (let left = count; left > 0; left--) if (sender.trySend(message) !== 'sent') await sender.send(message);
   };
+  const together = async (count) => {
+    for (let left = count; left > 0; left--) {
+      if (sender.trySend(message, { flush: left === 1 }) !== 'sent') await sender.send(message);
+    }
+  };
   const awaiting = async (count) => {
     for (let left = count; left > 0; left--) await sender.send(message);
   };
@@ -100,6 +105,7 @@ export async function queueLines(length) {
   };
   return {
     drain: drainBy('take', trying),
+    drainTogether: drainBy('take', together),
     drainViews: drainBy('takeViews', trying),
     drainAwaiting: drainBy('forAwait', awaiting),
     drainBlocking: drainBy('takeBlocking', blocking),

@@ -63,11 +63,6 @@ export interface MemberOptions {
   readonly beginWait?: (event: string, isBlocking: boolean) => () => void;
 }
 
-/** How long is looked at most before one sleeps, if that has proved to be worth it: in a blocking wait … */
-const LONGEST_LOOK_MS = 0.05;
-/** … and on the event loop, where others wait to be served. */
-const LONGEST_LOOK_ON_LOOP_MS = 0.02;
-
 export class Member {
   readonly number: number;
   readonly #doorbell: Doorbell;
@@ -75,8 +70,8 @@ export class Member {
   readonly #beginWait: (event: string, isBlocking: boolean) => () => void;
   readonly #waits = new Set<() => void>();
   readonly #watches = new Set<() => void>();
-  readonly #patience = new Patience(LONGEST_LOOK_MS);
-  readonly #patienceOnLoop = new Patience(LONGEST_LOOK_ON_LOOP_MS);
+  readonly #patience = new Patience();
+  readonly #patienceOnLoop = new Patience();
   #lost: Error | undefined;
   #willLook = false;
 
