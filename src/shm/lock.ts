@@ -120,9 +120,10 @@ export class SharedLock {
   acquire(mode: LockMode | undefined, options: WaitOptions): Promise<Held | 'timeout'>;
   async acquire(mode: LockMode = 'exclusive', options: WaitOptions = {}): Promise<Held | 'timeout'> {
     options.signal?.throwIfAborted();
-    const held = this.tryAcquire(mode);
-    if (held !== undefined) return held;
-    const wait = this.#begin(mode, false);
+    const wait = this.#attempt(mode, false, options);
+    const share = wait.look();
+    if (share !== undefined) return this.#hold(share);
+    this.#waits.add(wait);
     try {
       return await this.#parts.chunk.member.wait(this.#placeOf(wait), options);
     } finally {
@@ -137,10 +138,11 @@ export class SharedLock {
   acquireBlocking(mode?: LockMode): Held;
   acquireBlocking(mode: LockMode | undefined, options: BlockingWaitOptions): Held | 'timeout';
   acquireBlocking(mode: LockMode = 'exclusive', options: BlockingWaitOptions = {}): Held | 'timeout' {
-    const held = this.tryAcquire(mode);
-    if (held !== undefined) return held;
-    const wait = this.#begin(mode, true);
+    const wait = this.#attempt(mode, true, options);
+    this.#waits.add(wait);
     try {
+      const share = wait.look();
+      if (share !== undefined) return this.#hold(share);
       return this.#parts.chunk.member.waitBlocking(this.#placeOf(wait), options);
     } finally {
       this.#end(wait);
@@ -179,13 +181,11 @@ export class SharedLock {
     };
   }
 
-  #attempt(mode: LockMode, isBlocking: boolean): LockWait {
-    return mode === 'exclusive' ? new ExclusiveWait(this.#parts, isBlocking) : new SharedWait(this.#parts, isBlocking);
-  }
-
-  #begin(mode: LockMode, isBlocking: boolean): LockWait {
-    const wait = this.#attempt(mode, isBlocking);
-    this.#waits.add(wait);
+  #attempt(mode: LockMode, isBlocking: boolean, { timeoutMs }: BlockingWaitOptions = {}): LockWait {
+    const wait =
+      mode === 'exclusive' ? new ExclusiveWait(this.#parts, isBlocking) : new SharedWait(this.#parts, isBlocking);
+    // Who does not sleep would not see who is dead.
+    if (timeoutMs === 0) wait.lookCloser();
     return wait;
   }
 

@@ -96,8 +96,12 @@ export class ExclusiveWait implements LockWait {
 
   look(): Share | undefined {
     this.#parts.chunk.segment.checkAttached();
-    if (this.#state === 'outside' && !this.#take()) return undefined;
-    this.#state = 'draining';
+    if (this.#state === 'outside') {
+      if (!this.#take()) return undefined;
+      this.#state = 'draining';
+      // Who is about to sleep has said so where the lock is waited for, and not yet here.
+      if (this.#isThorough) this.#parts.drainer.sleep();
+    }
     this.#blocker = this.#parts.slots.holder(this.#isThorough);
     checkOther(this.#parts, this.#blocker, this.#isBlocking);
     if (this.#blocker !== 0) return undefined;
@@ -162,6 +166,8 @@ export class SharedWait implements LockWait {
         slots.withdraw(slot);
         drainer.wake();
         this.#isWaiting = true;
+        // Who gives the lock back just now may have passed over us, and believe that nobody is asleep.
+        if (this.#isThorough) slots.sleep();
       } else if (slots.tryAgain(slot)) {
         this.#isWaiting = false;
       } else {

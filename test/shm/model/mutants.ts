@@ -1,0 +1,36 @@
+/**
+ * The code that ships, with one mistake in it: a copy of what was compiled, with one place changed. A model that finds
+ * nothing wrong with such a copy would find nothing wrong with anything.
+ */
+import assert from 'node:assert/strict';
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+
+export type SharedMemory = typeof import('../../../src/shm/index.js');
+
+export interface Mistake {
+  /** In src/shm, without its ending. */
+  readonly file: string;
+  /** Compiled text that is there once, and what stands there instead. */
+  readonly from: string;
+  readonly to: string;
+}
+
+export async function withMistake({ file, from, to }: Mistake): Promise<SharedMemory> {
+  const folder = mkdtempSync(join(tmpdir(), 'bgworker-mutant-'));
+  try {
+    for (const part of ['base', 'shm']) {
+      cpSync(fileURLToPath(new URL(`../../../src/${part}`, import.meta.url)), join(folder, part), { recursive: true });
+    }
+    writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
+    const path = join(folder, 'shm', `${file}.js`);
+    const parts = readFileSync(path, 'utf8').split(from);
+    assert.equal(parts.length, 2, `${JSON.stringify(from)} is not there once in ${file}`);
+    writeFileSync(path, parts.join(to));
+    return (await import(pathToFileURL(join(folder, 'shm/index.js')).href)) as SharedMemory;
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
