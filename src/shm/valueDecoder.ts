@@ -208,8 +208,9 @@ const doubles = new Float64Array(1);
 const octets = new Uint8Array(doubles.buffer);
 const nothing = new Uint8Array(0);
 
+/** In memory of its own, which is not cleared first. */
 function copyOf(bytes: Uint8Array): ArrayBuffer {
-  const copy = new Uint8Array(bytes.length);
+  const copy = Buffer.allocUnsafeSlow(bytes.length);
   copy.set(bytes);
   return copy.buffer;
 }

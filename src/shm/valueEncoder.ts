@@ -9,6 +9,7 @@
 import * as types from 'node:util/types';
 import { BgworkerError } from '../base/index.js';
 import { isExotic } from './exoticObject.js';
+import { MessageScratch } from './messageScratch.js';
 import { isIndex } from './recentKeys.js';
 import { SeenObjects } from './seenObjects.js';
 import type { ShapeNode } from './shapeTable.js';
@@ -24,11 +25,6 @@ export interface ValueEncoderOptions {
   readonly fallback?: ValueFallback;
 }
 
-const SMALLEST_SCRATCH = 4_096;
-/** More than this is given back when the message has been sent. */
-const KEPT_SCRATCH = 1 << 20;
-/** No tag with what belongs directly to it needs more. */
-const LONGEST_TAG = 16;
 /** To list the keys of a longer one costs more than v8.serialize does, unless its entries are worth it. */
 const LONG_LIST = 10_000;
 
@@ -46,11 +42,7 @@ export class ValueEncoder {
   readonly #shapes = new ShapeTable();
   readonly #text = new TextWriter();
   readonly #seen = new SeenObjects();
-  #scratch = Buffer.allocUnsafeSlow(SMALLEST_SCRATCH);
-  #numbers = new DataView(this.#scratch.buffer);
-  #position = 0;
-  #gathered: Gathered[] = [];
-  #gatheredBytes = 0;
+  readonly #scratch = new MessageScratch();
   #hasReferences = false;
   #isEncoding = false;
 
@@ -75,10 +67,11 @@ export class ValueEncoder {
       this.#begin();
       if (this.#tryWrite(value)) return this.#pieces();
       this.rollback();
-      const foreign = this.#fallback.serialize(value);
-      return [foreignHeader, foreign];
+      this.#text.begin();
+      return [foreignHeader, this.#fallback.serialize(value)];
     } finally {
       this.#seen.forget();
+      this.#scratch.forget();
       this.#isEncoding = false;
     }
   }
@@ -94,11 +87,8 @@ export class ValueEncoder {
   #begin(): void {
     this.#shapes.begin();
     this.#text.begin();
-    if (this.#scratch.length > KEPT_SCRATCH) this.#use(Buffer.allocUnsafeSlow(SMALLEST_SCRATCH));
-    if (this.#gathered.length > 0) this.#gathered = [];
-    this.#gatheredBytes = 0;
+    this.#scratch.begin(format.HEADER_BYTES);
     this.#hasReferences = false;
-    this.#position = format.HEADER_BYTES;
   }
 
   /** Whatever is thrown on the way, by a getter or for want of memory: the fallback meets it again and says it better. */
@@ -106,14 +96,14 @@ export class ValueEncoder {
     // Then the keys of an object that for…in names would not all be its own.
     for (const _ in nothing) return false;
     try {
-      return this.#write(value, 0) && this.#position + this.#gatheredBytes <= 0xffff_ffff;
+      return this.#write(value, 0) && this.#scratch.messagePosition <= 0xffff_ffff;
     } catch {
       return false;
     }
   }
 
   #write(value: unknown, depth: number): boolean {
-    if (this.#position + LONGEST_TAG > this.#scratch.length) this.#makeRoom(LONGEST_TAG);
+    this.#scratch.reserve();
     switch (typeof value) {
       case 'string':
         this.#writeString(value);
@@ -123,13 +113,13 @@ export class ValueEncoder {
         return true;
       case 'object':
         if (value !== null) return depth <= format.MAX_DEPTH && this.#writeObject(value, depth);
-        this.#scratch[this.#position++] = format.NULL;
+        this.#scratch.put(format.NULL);
         return true;
       case 'boolean':
-        this.#scratch[this.#position++] = value ? format.TRUE : format.FALSE;
+        this.#scratch.put(value ? format.TRUE : format.FALSE);
         return true;
       case 'undefined':
-        this.#scratch[this.#position++] = format.UNDEFINED;
+        this.#scratch.put(format.UNDEFINED);
         return true;
       case 'bigint':
         return this.#writeBigint(value);
@@ -140,26 +130,24 @@ export class ValueEncoder {
 
   #writeString(value: string): void {
     const { length } = value;
-    if (length < format.SHORT_STRING_UNITS) this.#scratch[this.#position++] = format.STRING + length;
-    else this.#writeTag(format.LONG_STRING, length);
+    if (length < format.SHORT_STRING_UNITS) this.#scratch.put(format.STRING + length);
+    else this.#scratch.putWord(format.LONG_STRING, length);
     if (length > 0) this.#text.add(value);
   }
 
   #writeNumber(value: number): void {
     if ((value | 0) !== value || Object.is(value, -0)) {
-      this.#writeDouble(format.DOUBLE, value);
+      this.#scratch.putDouble(format.DOUBLE, value);
     } else if (value >= 0 && value < format.SMALL_INTEGER) {
-      this.#scratch[this.#position++] = format.SMALL_INTEGER + value;
+      this.#scratch.put(format.SMALL_INTEGER + value);
     } else {
-      this.#writeTag(format.INTEGER, value);
+      this.#scratch.putWord(format.INTEGER, value);
     }
   }
 
   #writeBigint(value: bigint): boolean {
     if (BigInt.asIntN(64, value) !== value) return false;
-    this.#scratch[this.#position] = format.BIGINT;
-    this.#numbers.setBigInt64(this.#position + 1, value, format.IS_LITTLE_ENDIAN);
-    this.#position += 9;
+    this.#scratch.putBigint(format.BIGINT, value);
     return true;
   }
 
@@ -168,7 +156,7 @@ export class ValueEncoder {
     const number = this.#seen.find(object);
     if (number !== -1) {
       this.#hasReferences = true;
-      this.#writeTag(format.REFERENCE, number);
+      this.#scratch.putWord(format.REFERENCE, number);
       return true;
     }
     if (Array.isArray(object)) return this.#writeList(object, depth);
@@ -177,15 +165,15 @@ export class ValueEncoder {
       return this.#writeRecord(object as Readonly<Record<string, unknown>>, prototype === null, depth);
     }
     if (prototype === datePrototype) {
-      this.#writeDouble(format.DATE, getTime.call(object as Date));
+      this.#scratch.putDouble(format.DATE, getTime.call(object as Date));
       return true;
     }
     return ArrayBuffer.isView(object) && this.#writeView(object);
   }
 
   #writeRecord(record: Readonly<Record<string, unknown>>, isSuspicious: boolean, depth: number): boolean {
-    const start = this.#position;
-    this.#position += 3;
+    const start = this.#scratch.position;
+    this.#scratch.skip(3);
     let node: ShapeNode | undefined = this.#shapes.root;
     let count = 0;
     for (const key in record) {
@@ -201,9 +189,9 @@ export class ValueEncoder {
       if (number === -1) number = this.#shapes.define(keys) ?? -1;
       if (number === -1) return false;
     }
-    this.#scratch[start] = format.RECORD;
-    this.#scratch[start + 1] = number;
-    this.#scratch[start + 2] = number >>> 8;
+    this.#scratch.putAt(start, format.RECORD);
+    this.#scratch.putAt(start + 1, number);
+    this.#scratch.putAt(start + 2, number >>> 8);
     return true;
   }
 
@@ -211,7 +199,7 @@ export class ValueEncoder {
     const { length } = list;
     if (length > LONG_LIST && typeof list[0] !== 'object') return false;
     if (!hasEntriesOnly(list)) return false;
-    this.#writeTag(format.LIST, length);
+    this.#scratch.putWord(format.LIST, length);
     for (let index = 0; index < length; index++) if (!this.#write(list[index], depth + 1)) return false;
     return true;
   }
@@ -224,86 +212,36 @@ export class ValueEncoder {
     // Throws where the memory was transferred away, which an empty view does not tell.
     const bytes =
       view instanceof Uint8Array && length > 0 ? view : new Uint8Array(view.buffer, view.byteOffset, length);
-    this.#scratch[this.#position++] = format.VIEW;
-    this.#writeTag(kind, length);
-    while (((this.#position + this.#gatheredBytes) & 7) !== 0) this.#scratch[this.#position++] = 0;
-    if (length >= format.GATHERED_BYTES) {
-      this.#gathered.push({ bytes, at: this.#position });
-      this.#gatheredBytes += length;
-      return true;
-    }
-    if (this.#position + length > this.#scratch.length) this.#makeRoom(length);
-    this.#scratch.set(bytes, this.#position);
-    this.#position += length;
+    this.#scratch.put(format.VIEW);
+    this.#scratch.putWord(kind, length);
+    this.#scratch.putBytes(bytes);
     return true;
   }
 
-  #writeTag(tag: number, word: number): void {
+  #writeHeader(textStart: number): void {
     const scratch = this.#scratch;
-    const at = this.#position;
-    scratch[at] = tag;
-    scratch[at + 1] = word;
-    scratch[at + 2] = word >>> 8;
-    scratch[at + 3] = word >>> 16;
-    scratch[at + 4] = word >>> 24;
-    this.#position = at + 5;
-  }
-
-  #writeDouble(tag: number, value: number): void {
-    this.#scratch[this.#position] = tag;
-    this.#numbers.setFloat64(this.#position + 1, value, format.IS_LITTLE_ENDIAN);
-    this.#position += 9;
-  }
-
-  #makeRoom(bytes: number): void {
-    const scratch = Buffer.allocUnsafeSlow(Math.max(2 * this.#scratch.length, this.#position + bytes + LONGEST_TAG));
-    scratch.set(this.#scratch.subarray(0, this.#position));
-    this.#use(scratch);
-  }
-
-  #use(scratch: Buffer<ArrayBuffer>): void {
-    this.#scratch = scratch;
-    this.#numbers = new DataView(scratch.buffer);
+    scratch.putAt(0, format.PLAIN);
+    scratch.putAt(1, this.#hasReferences ? format.HAS_REFERENCES : 0);
+    scratch.putAt(2, 0);
+    scratch.putAt(3, 0);
+    for (let index = 0; index < 4; index++) scratch.putAt(4 + index, textStart >>> (8 * index));
   }
 
   #pieces(): readonly Uint8Array[] {
-    const position = this.#position;
+    const { position: start, messagePosition: textStart } = this.#scratch;
     const textBytes = this.#text.bytesIfOneChunk;
-    let end = position;
-    if (textBytes !== undefined) {
-      if (position + textBytes > this.#scratch.length) this.#makeRoom(textBytes);
-      end = this.#text.writeOnlyChunk(this.#scratch, position);
-    }
-    this.#position = 3;
-    this.#writeTag(0, position + this.#gatheredBytes);
-    this.#scratch[0] = format.PLAIN;
-    this.#scratch[1] = this.#hasReferences ? format.HAS_REFERENCES : 0;
-    this.#scratch[2] = 0;
-
-    const pieces: Uint8Array[] = [];
-    const definitions = this.#shapes.definitions();
-    if (definitions !== undefined) pieces.push(definitions);
-    let start = 0;
-    for (const { bytes, at } of this.#gathered) {
-      if (at > start) pieces.push(this.#scratch.subarray(start, at));
-      pieces.push(bytes);
-      start = at;
-    }
-    if (end > start) pieces.push(this.#scratch.subarray(start, end));
+    let end = start;
+    if (textBytes !== undefined) end = this.#text.writeOnlyChunk(this.#scratch.memoryFor(textBytes), start);
+    this.#writeHeader(textStart);
+    const pieces = this.#scratch.takePieces(end);
     if (textBytes === undefined) pieces.push(this.#text.finish());
-    return pieces;
+    const definitions = this.#shapes.definitions();
+    return definitions === undefined ? pieces : [definitions, ...pieces];
   }
 }
 
-interface Gathered {
-  readonly bytes: Uint8Array;
-  /** Where in the scratch it belongs. */
-  readonly at: number;
-}
-
 const nothing = {};
-const foreignHeader = new Uint8Array(format.HEADER_BYTES);
-foreignHeader[0] = format.FOREIGN;
+const foreignHeader = Uint8Array.of(format.FOREIGN, 0, 0, 0, 0, 0, 0, 0);
 
 /** No holes, and no properties beside its entries: indices come first among the keys, in their order. */
 function hasEntriesOnly(list: readonly unknown[]): boolean {

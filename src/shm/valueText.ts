@@ -46,8 +46,10 @@ export class TextWriter {
   }
 
   /** Writes the only chunk to where the message is, and says where it ends. */
-  writeOnlyChunk(target: Buffer, at: number): number {
-    return this.#chunk === '' ? at : writeChunk(this.#chunk, target, at);
+  writeOnlyChunk(target: Uint8Array, at: number): number {
+    const chunk = this.#chunk;
+    this.#chunk = '';
+    return chunk === '' ? at : writeChunk(chunk, target, at);
   }
 
   finish(): Uint8Array {

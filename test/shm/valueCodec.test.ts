@@ -163,3 +163,62 @@ for (const [title, offender] of refused) {
     assert.equal(pair.bytes, bytes, 'nothing has happened');
   });
 }
+
+test('fields that everything inherits are not sent, and what looks plain and is not is sent as what it is', () => {
+  const pair = new ValuePair();
+  Object.defineProperty(Object.prototype, 'inherited', { value: 1, enumerable: true, configurable: true });
+  try {
+    for (let time = 0; time < 3; time++) assertSame(pair.send({ own: { deep: 1 } }), { own: { deep: 1 } });
+  } finally {
+    Reflect.deleteProperty(Object.prototype, 'inherited');
+  }
+  const disguised = [new Map([[1, 2]]), new Date(4), new String('ab')].map((object) =>
+    Object.setPrototypeOf(object, Object.prototype),
+  );
+  for (const object of disguised) assertSame(pair.send([object]), clone([object]));
+});
+
+test('a getter that throws, changes its object, or encodes with the same encoder does no harm', () => {
+  const pair = new ValuePair();
+  for (let time = 0; time < 3; time++) pair.send(row);
+  const throwing = {
+    a: [row],
+    get b(): never {
+      throw new Error('no');
+    },
+  };
+  assert.throws(() => pair.send(throwing), { code: 'ERR_NOT_SERIALIZABLE' });
+  const encoding = {
+    a: 1,
+    get b(): unknown {
+      return pair.encoder.encode(row);
+    },
+  };
+  assert.throws(() => pair.send(encoding), { code: 'ERR_NOT_SERIALIZABLE' });
+  const shrinking: Record<string, unknown> = {
+    get a(): number {
+      delete shrinking['b'];
+      return 1;
+    },
+    b: 2,
+    c: 3,
+  };
+  assertSame(pair.send(shrinking), { a: 1, c: 3 });
+  assertSame(pair.send(row), row);
+});
+
+test('nothing of a value is held on to when it has been encoded', async () => {
+  const encoder = new ValueEncoder();
+  const references = [1, 30].map((count) => {
+    const objects = Array.from({ length: count }, () => ({ large: Buffer.alloc(10_000), at: new Date(1) }));
+    encoder.encode(objects);
+    return objects.map((object) => new WeakRef(object));
+  });
+  assert.ok(references.flat().every((reference) => reference.deref() !== undefined));
+  const { runInNewContext } = await import('node:vm');
+  const { setFlagsFromString } = await import('node:v8');
+  setFlagsFromString('--expose-gc');
+  await new Promise(setImmediate);
+  runInNewContext('gc')();
+  assert.ok(references.flat().every((reference) => reference.deref() === undefined));
+});
