@@ -168,8 +168,9 @@ export class Witness {
         for (const client of effect.clients) this.#clientOf(client);
         return;
       case 'startWorker':
-        // One in the place of a spare that was lost is no further start.
-        if (this.processes.started(effect)) this.#startsInPass += 1;
+        // One in the place of a spare that was lost is no further start, also where a reload has lowered the limit meanwhile.
+        if (!this.processes.started(effect)) return;
+        this.#startsInPass += 1;
         return expect(this.#startsInPass <= this.#limits.maxStartsPerPass, 'no more starts in a pass than the limit');
       case 'giveJob': {
         const { run } = tenantOf(state, effect) ?? {};
