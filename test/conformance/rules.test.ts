@@ -11,7 +11,7 @@ const root = fileURLToPath(new URL('../../../', import.meta.url));
 const rulesPage = readFileSync(`${root}docs/postgresql-rules.md`, 'utf8');
 const differencesPage = readFileSync(`${root}docs/differences-from-postgresql.md`, 'utf8');
 
-const RULE = /R-(?:REG|PM|API|WK|SM|DSM)-\d+b?/g;
+const RULE = /R-(?:REG|PM|API|WK|SM|DSM|LAT|MQ|TOC|BAR)-\d+b?/g;
 
 /** The first and last number of each run of rules there is. */
 const RUNS: { readonly [group: string]: readonly (readonly [number, number])[] } = {
@@ -60,6 +60,16 @@ const RUNS: { readonly [group: string]: readonly (readonly [number, number])[] }
     [20, 24],
     [30, 32],
   ],
+  LAT: [[1, 15]],
+  MQ: [
+    [1, 5],
+    [10, 13],
+    [20, 28],
+    [30, 36],
+    [40, 45],
+  ],
+  TOC: [[1, 4]],
+  BAR: [[1, 5]],
 };
 
 const allRules = Object.entries(RUNS).flatMap(([group, runs]) =>
@@ -82,7 +92,7 @@ test('the page of rules has each rule once', () => {
 test('a rule is kept, differs, or has no counterpart', () => {
   for (const { rule, here, shown } of rows) {
     assert.match(here, /^(same|differs|none)\b/, rule);
-    assert.match(shown, here.startsWith('none') ? /^(core)?$/ : /^(core|client|worker|postmaster)$/, rule);
+    assert.match(shown, here.startsWith('none') ? /^(core)?$/ : /^(core|client|worker|postmaster|memory)$/, rule);
   }
 });
 
@@ -96,6 +106,20 @@ test('a decision of the core is shown by a test whose title has the number of it
   const known = new Set(allRules);
   assert.deepEqual(
     [...shown].filter((rule) => !known.has(rule)),
+    [],
+  );
+});
+
+test('a rule of shared memory is shown by a test that has its number', () => {
+  const texts = ['test/shm', 'test/dsm'].flatMap((folder) =>
+    readdirSync(`${root}${folder}`, { recursive: true, encoding: 'utf8' })
+      .filter((file) => file.endsWith('.test.ts'))
+      .map((file) => readFileSync(`${root}${folder}/${file}`, 'utf8')),
+  );
+  const shown = new Set(texts.flatMap((text) => text.match(RULE) ?? []));
+  const missing = rows.filter(({ rule, shown: where }) => where === 'memory' && !shown.has(rule));
+  assert.deepEqual(
+    missing.map(({ rule }) => rule),
     [],
   );
 });

@@ -1,5 +1,12 @@
 /** What the workers of these tests do. */
-import { attachSegment, listSegments, namedSegment, SharedLatch, tryAttachSegment } from '../../src/dsm/index.js';
+import {
+  attachSegment,
+  listSegments,
+  MessageQueue,
+  namedSegment,
+  SharedLatch,
+  tryAttachSegment,
+} from '../../src/dsm/index.js';
 import { defineWorker } from '../../src/worker/index.js';
 
 /** Adds up what it finds, and leaves a word of its own. */
@@ -71,3 +78,14 @@ export const waitBlocked = defineWorker(import.meta, async (ctx, handle: string)
     }
   }
 });
+
+/** Receives one message, on the event loop or without it. */
+export const receiveOne = defineWorker(
+  import.meta,
+  async (_, { handle, isBlocking }: { handle: string; isBlocking: boolean }) => {
+    const segment = await attachSegment(handle);
+    const receiver = MessageQueue.attach(segment.chunk()).receiver();
+    const message = isBlocking ? receiver.receiveBlocking() : await receiver.receive();
+    return message.length;
+  },
+);

@@ -75,6 +75,19 @@ test('docs/errors.md explains every code that stands in the sources', () => {
   assertSame(firstCells(readPage('docs/errors.md')), [...codes]);
 });
 
+test('docs/wait-events.md lists every wait that has a name', () => {
+  const names = new Set<string>();
+  for (const folder of ['client', 'worker', 'shm']) {
+    for (const file of readdirSync(join(root, 'src', folder))) {
+      const text = readFileSync(join(root, 'src', folder, file), 'utf8');
+      const found = text.matchAll(/(?:\bevent(?::| =)|\bEVENT =|\bbeginWait\(|\bplace\() ?'([A-Z]\w+)'/g);
+      for (const [, name = ''] of found) names.add(name);
+    }
+  }
+  assert.ok(names.size > 5);
+  assertSame(firstCells(readPage('docs/wait-events.md')), [...names]);
+});
+
 test('docs/cli.md lists every exit code and every command', () => {
   const page = readPage('docs/cli.md');
   const codes = Object.values(exitCodes).filter((value) => typeof value === 'number');

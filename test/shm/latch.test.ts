@@ -48,11 +48,12 @@ test('R-LAT-6, R-LAT-7: sets do not count, and a set latch ends a wait that begi
   assert.equal(await mine.wait({ timeoutMs: 1 }), 'timeout');
 });
 
-test('a latch is waited for by its owner only, and an owner that died has lost it', async () => {
+test('R-LAT-1, R-LAT-3, R-LAT-11: a latch is waited for and reset by its owner only, and an owner that died has lost it', async () => {
   await using company = new Company();
   const segment = await company.segment(company.member(), 4096);
   const { theirs, mine } = makeLatches(segment);
   await assert.rejects(mine.wait(), { code: 'ERR_LATCH_NOT_OWNED' });
+  assert.throws(() => mine.reset(), { code: 'ERR_LATCH_NOT_OWNED' });
   mine.own();
   const child = company.child(peer, 'ownAndStay', segment);
   await mine.wait();
@@ -77,7 +78,7 @@ test('a wait ends with the reason of its signal, and when the member has lost it
   await assert.rejects(mine.wait(), /the connection is lost/);
 });
 
-test('R-LAT-9, R-LAT-13: a wait ends also when a socket can be read or written, or has ended; the latch goes first', async () => {
+test('R-LAT-9, R-LAT-10, R-LAT-13: a wait ends also when a socket can be read or written, or has ended; the latch goes first', async () => {
   await using company = new Company();
   const { mine } = makeLatches(await company.segment(company.member(), 4096));
   mine.own();

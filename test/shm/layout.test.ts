@@ -78,7 +78,7 @@ test('a latch', () =>
     latch.disown();
   }));
 
-test('a message queue', () =>
+test('R-MQ-1: a message queue', () =>
   look(
     MessageQueue.sizeFor({ ringBytes: 256 }),
     QUEUE_PARTS,

@@ -15,7 +15,7 @@ function fill({ sender }: Pair, bytes: number): number {
   for (let count = 0; ; count++) if (sender.trySend(message(bytes, count)) === 'wouldBlock') return count;
 }
 
-test('F-73, R-MQ-10, R-MQ-11, R-MQ-13: messages of every odd size, at every offset of the ring, in pieces, are intact', async () => {
+test('F-73, R-MQ-10, R-MQ-11, R-MQ-13, R-MQ-20: messages of every odd size, at every offset of the ring, in pieces, are intact', async () => {
   await using company = new Company();
   const ring = 64;
   const queue = await pair(company, ring);
@@ -40,7 +40,7 @@ test('the smallest ring passes messages of any length', async () => {
   for (const length of [0, 1, 8, 100]) assertIs(passAlong(queue, message(length)), length);
 });
 
-test('messages wait in order while there is room, and the receiver need not be there (R-MQ-28)', async () => {
+test('R-MQ-5, R-MQ-28: messages wait in order while there is room, and the receiver need not be there', async () => {
   await using company = new Company();
   const segment = await company.segment(company.member(), MessageQueue.sizeFor({ ringBytes: 1024 }));
   const sender = MessageQueue.create(segment.chunk()).sender();
@@ -52,7 +52,7 @@ test('messages wait in order while there is room, and the receiver need not be t
   assert.equal(receiver.tryReceive(), 'wouldBlock');
 });
 
-test('R-MQ-2: each side is taken once, and never again', async () => {
+test('R-MQ-2, R-MQ-45: each side is taken once, and never again', async () => {
   await using company = new Company();
   const segment = await company.segment(company.member(), 4096);
   const queue = MessageQueue.create(segment.chunk());
@@ -144,7 +144,7 @@ test('F-71, R-MQ-33, R-MQ-44: what was sent before the sender detached is receiv
   assert.equal(await sender.send(message(1)), 'detached');
 });
 
-test('F-71, R-MQ-23: a sender that goes with its segment loses nothing, flushed or not', async () => {
+test('F-71, R-MQ-4, R-MQ-23: a sender that goes with its segment loses nothing, flushed or not', async () => {
   await using company = new Company();
   const { sender, receiver, sending } = await pair(company, 1024);
   sender.trySend(message(10), { flush: false });
@@ -201,7 +201,7 @@ test('a received message is the receiver’s own: it stays what it is when the q
   assert.equal(first.buffer.byteLength, 40);
 });
 
-test('sends that wait are sent in order and whole; a try meanwhile would block', async () => {
+test('R-MQ-25: sends that wait are sent in order and whole; a try meanwhile would block', async () => {
   await using company = new Company();
   const { sender, receiver } = await pair(company, 64);
   const lengths = [40, 200, 0, 63, 1000, 8];

@@ -78,7 +78,7 @@ function model(mistake?: string): Model<Latch> {
   };
 }
 
-test('R-LAT-12: no wake-up is lost in any interleaving of two who set a latch and one who waits', () => {
+test('R-LAT-2, R-LAT-12: no wake-up is lost in any interleaving of two who set a latch and one who waits', () => {
   const { problem, way, states } = explore(model());
   assert.equal(problem, undefined, way?.join('\n'));
   assert.ok(states > 500, `${states} states`);
