@@ -24,13 +24,14 @@ import {
   transition,
   waitingForSlot,
 } from '../core/index.js';
-import type { ClientMessage, GoodbyeDetail, GoodbyeReason, MemoryMessage, ReloadReport } from '../protocol/index.js';
+import type { ClientMessage, GoodbyeDetail, GoodbyeReason, ReloadReport } from '../protocol/index.js';
 import { decodeRegister, encodeFrame, encodeStatus } from '../protocol/index.js';
 import { Channels } from './channels.js';
 import type { Alarm, Clock } from './clock.js';
 import type { Fact } from './fact.js';
 import type { ListenerEvents } from './listener.js';
 import type { Log } from './log.js';
+import { memoryFact } from './memoryRequests.js';
 import { NotifyPids } from './notifyPid.js';
 import type { Processes } from './processes.js';
 import type { Configuration } from './reload.js';
@@ -305,41 +306,19 @@ export class ServerLoop {
       }
       case 'segmentList':
         return this.#door.send(client, encodeSegments(this.#state, message));
-      case 'memoryJoin':
-      case 'segmentCreate':
-      case 'segmentNamed':
-      case 'segmentInitialised':
-      case 'segmentAttach':
-      case 'segmentPin':
-      case 'segmentUnpin':
-      case 'segmentDetach':
-        return this.#understandMemory(client, message);
-      default:
-        unreachable(message);
-    }
-  }
-
-  #understandMemory(client: ClientId, message: Exclude<MemoryMessage, { type: 'segmentList' }>): void {
-    switch (message.type) {
       case 'memoryJoin': {
-        const { request } = message;
-        const join = (): void => this.dispatch({ type: 'memoryJoinRequested', client, request });
-        return void this.#segments.claim().then(join, (error) => this.#refuse(client, request, refusalIn(error)));
+        const join = (): void => this.dispatch(memoryFact(client, message));
+        const refuse = (error: unknown): void => this.#refuse(client, message.request, refusalIn(error));
+        return void this.#segments.claim().then(join, refuse);
       }
       case 'segmentCreate':
-        return this.dispatch({ ...message, type: 'segmentRequested', client });
       case 'segmentNamed':
-        return this.dispatch({ ...message, type: 'namedSegmentRequested', client });
       case 'segmentInitialised':
-        return this.dispatch({ ...message, type: 'segmentInitialised', client });
       case 'segmentAttach':
-        return this.dispatch({ ...message, type: 'segmentAttachRequested', client });
       case 'segmentPin':
-        return this.dispatch({ ...message, type: 'segmentPinRequested', client });
       case 'segmentUnpin':
-        return this.dispatch({ ...message, type: 'segmentUnpinRequested', client });
       case 'segmentDetach':
-        return this.dispatch({ ...message, type: 'segmentDetached', client });
+        return this.dispatch(memoryFact(client, message));
       default:
         unreachable(message);
     }
