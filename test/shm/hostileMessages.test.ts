@@ -43,7 +43,7 @@ test('random bytes are a value or refused', () => {
     fc.property(head, fc.array(tags, { maxLength: 60 }), (start, rest) => {
       outcomeOf(new ValueDecoder(options), Uint8Array.from([...start, ...rest]));
     }),
-    { numRuns: 3_000 },
+    { numRuns: 1_500 },
   );
 });
 
@@ -81,7 +81,7 @@ test('a message that was changed is read or refused, the same whatever lies arou
         else assertSame(first, second);
       },
     ),
-    { numRuns: 1_500 },
+    { numRuns: 700 },
   );
 });
 
@@ -93,7 +93,7 @@ test('a message of another encoder is refused, or at least a value', () => {
       const decoder = new ValueDecoder();
       for (const message of messages.reverse()) outcomeOf(decoder, message);
     }),
-    { numRuns: 100 },
+    { numRuns: 50 },
   );
 });
 
