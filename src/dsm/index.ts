@@ -17,6 +17,8 @@ export {
   type BarrierResult,
   type BlockingLatchWait,
   type BlockingWaitOptions,
+  type ByteReceiver,
+  type ByteSender,
   type Chunk,
   type ConditionVariableOptions,
   ContentsEstimator,
@@ -42,6 +44,12 @@ export {
   type SharedLockOptions,
   type SideOptions,
   TableOfContents,
+  toReadable,
+  toReadableStream,
+  toWritable,
+  toWritableStream,
+  type ValueReceiver,
+  type ValueSender,
   type WaitOptions,
   WorkCounter,
   type WorkCounterOptions,
@@ -61,3 +69,4 @@ export {
   tryCreateSegment,
   unpinSegment,
 } from './segments.js';
+export { toValueReceiver, toValueSender } from './values.js';

@@ -7,6 +7,7 @@
  *
  * Model: dsm.c, and dsm_registry.c for segments with a name.
  */
+import { rmSync } from 'node:fs';
 import { BgworkerError } from '../base/index.js';
 import type { Client, MemoryAnswer, MemoryQuestion } from '../client/index.js';
 import { clientFor, memoryLinkOf } from '../client/index.js';
@@ -122,21 +123,30 @@ export interface SegmentInfo {
 /** Every segment of the postmaster. PostgreSQL: pg_dsm_registry_allocations, for all of them. */
 export async function listSegments({ client, signal }: SegmentOptions = {}): Promise<readonly SegmentInfo[]> {
   const link = memoryLinkOf(await clientOf(client, signal));
-  return link.ask(
-    { type: 'segmentList' },
-    ({ rows }) =>
-      rows.map(({ id, name, sizeBytes, pinned, holders }) => ({
-        handle: formatSegment(link.epoch, id),
-        name,
-        sizeBytes,
-        isPinned: pinned,
-        holders: holders.map(({ member, worker }) => ({
-          member,
-          worker: worker === null ? null : `${link.epoch}:${worker.slot}:${worker.generation}`,
-        })),
-      })),
-    { signal },
-  );
+  const found: SegmentInfo[] = [];
+  // As many at a time as fit into an answer.
+  for (let from: number | null = 0; from !== null; ) {
+    const page: MemoryAnswer<'segmentList'> = await link.ask({ type: 'segmentList', from }, (answer) => answer, {
+      signal,
+    });
+    found.push(...page.rows.map((row) => describeSegment(link.epoch, row)));
+    from = page.next;
+  }
+  return found;
+}
+
+type Row = MemoryAnswer<'segmentList'>['rows'][number];
+
+function describeSegment(epoch: string, { id, name, sizeBytes, pinned, holders }: Row): SegmentInfo {
+  const workerOf = ({ worker }: Row['holders'][number]): string | null =>
+    worker === null ? null : `${epoch}:${worker.slot}:${worker.generation}`;
+  return {
+    handle: formatSegment(epoch, id),
+    name,
+    sizeBytes,
+    isPinned: pinned,
+    holders: holders.map((holder) => ({ member: holder.member, worker: workerOf(holder) })),
+  };
 }
 
 async function begin({ client, signal }: SegmentOptions): Promise<{ membership: Membership; signal?: AbortSignal }> {
@@ -177,6 +187,8 @@ async function make(membership: Membership, answer: SegmentAnswer, signal: Abort
     if (membership.member.lost !== undefined) throw membership.member.lost;
   } catch (error) {
     mapping?.close();
+    // Whoever has lost his connection is not heard, and the file may be younger than that.
+    rmSync(file, { force: true });
     membership.link.tell({ type: 'segmentDetach', id });
     throw error;
   }

@@ -21,7 +21,6 @@ export class MessageReceiver {
   #part: { readonly bytes: Uint8Array; filled: number } | undefined;
   /** So much is looked at by somebody, and is given back with the next call. */
   #viewedBytes = 0;
-  #lastBytes = 0;
 
   /** @internal */
   constructor(side: QueueSide, ring: RingReader) {
@@ -137,17 +136,12 @@ export class MessageReceiver {
 
   async #receive(isView: boolean, signal: AbortSignal | undefined): Promise<Uint8Array | 'detached'> {
     signal?.throwIfAborted();
-    if (this.#line.isEmpty) {
-      const breath = this.#line.breathe(this.#lastBytes);
-      if (breath !== undefined) {
-        await breath;
-        signal?.throwIfAborted();
-      }
-      const message = this.#line.isEmpty ? this.#take(isView, false) : undefined;
-      if (message !== undefined) {
-        this.#lastBytes = message.length;
-        return message;
-      }
+    const message = this.#line.isEmpty ? this.#take(isView, false) : undefined;
+    if (message !== undefined) {
+      // Only now: another call in the meantime would get what is ours.
+      const breath = this.#line.breathe(message.length);
+      if (breath !== undefined) await breath;
+      return message;
     }
     return this.#line.join((isLast) => this.#take(isView, isLast), { signal });
   }

@@ -48,6 +48,16 @@ export class MessageSender {
     return this.#side.hasPeer;
   }
 
+  /** Whether some wait here: `trySend` would block. */
+  get isBusy(): boolean {
+    return !this.#line.isEmpty;
+  }
+
+  /** Whether a message that is longer than the ring is under way: no other can be sent before it is through. */
+  get hasBegun(): boolean {
+    return this.#begun !== undefined;
+  }
+
   /** Who is to be the receiver, so that its end is noticed before it attaches too. Once. Throws `ERR_PEER_SET`. */
   setPeer(peer: PeerWatch): void {
     this.#side.setPeer(peer);
@@ -74,14 +84,12 @@ export class MessageSender {
   ): Promise<'sent' | 'detached'> {
     signal?.throwIfAborted();
     const length = lengthOf(message);
-    if (this.#line.isEmpty) {
+    const result = this.#line.isEmpty ? this.#push(message, length, flush, false) : undefined;
+    if (result !== undefined) {
+      // Only now: what is sent in the meantime would overtake it.
       const breath = this.#line.breathe(length);
-      if (breath !== undefined) {
-        await breath;
-        signal?.throwIfAborted();
-      }
-      const result = this.#line.isEmpty ? this.#push(message, length, flush, false) : undefined;
-      if (result !== undefined) return result;
+      if (breath !== undefined) await breath;
+      return result;
     }
     return this.#sendInTurn(message, length, flush, signal);
   }

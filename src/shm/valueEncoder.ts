@@ -77,6 +77,14 @@ export class ValueEncoder {
   }
 
   /**
+   * As `encode`, by the fallback: the message refers to no other and tells nothing, so it may be sent after others that
+   * are encoded later, or never. It does not touch what the last `encode` gave.
+   */
+  encodeAlone(value: unknown): readonly Uint8Array[] {
+    return [foreignHeader, this.#fallback.serialize(value)];
+  }
+
+  /**
    * The message of the last `encode` was not sent and never will be: what it told the decoder must be told again. To
    * send it later, encode its value anew. Safe to call twice.
    */

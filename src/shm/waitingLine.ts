@@ -89,7 +89,7 @@ export class WaitingLine {
     return true;
   }
 
-  /** Before one is served at once. A promise when it is time to yield. */
+  /** After one was served at once. A promise when it is time to yield. */
   breathe(bytes: number): Promise<void> | undefined {
     this.#messages += 1;
     this.#bytes += bytes;

@@ -1,0 +1,28 @@
+/**
+ * Values through a queue: the codec of shm/, with the package's own rules for what it does not take by its short way.
+ * So what a channel refuses is refused here too, with its path, and does not arrive emptied.
+ */
+import { deserializeValue, serializeValue } from '../protocol/index.js';
+import type { MessageReceiver, MessageSender, ValueDecoderOptions, ValueFallback } from '../shm/index.js';
+import { ValueReceiver, ValueSender } from '../shm/index.js';
+
+const fallback: ValueFallback = {
+  serialize: (value) => serializeValue(value, 'message'),
+  deserialize: deserializeValue,
+};
+
+/** Sends values instead of bytes, to a `toValueReceiver`: what structured clone carries. The sender is its own from now on. */
+export function toValueSender<T = unknown>(sender: MessageSender): ValueSender<T> {
+  return new ValueSender<T>(sender, { fallback });
+}
+
+/**
+ * Receives what a `toValueSender` sends. With `view: true`, typed arrays and Buffers are not copied where that is
+ * possible, and valid until the next receive. The receiver is its own from now on.
+ */
+export function toValueReceiver<T = unknown>(
+  receiver: MessageReceiver,
+  { view = false }: Pick<ValueDecoderOptions, 'view'> = {},
+): ValueReceiver<T> {
+  return new ValueReceiver<T>(receiver, { fallback, view });
+}
