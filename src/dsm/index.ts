@@ -69,4 +69,4 @@ export {
   tryCreateSegment,
   unpinSegment,
 } from './segments.js';
-export { toValueReceiver, toValueSender } from './values.js';
+export { toValueReceiver, toValueSender, type ValueReceiverOptions } from './values.js';

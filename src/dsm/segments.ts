@@ -125,7 +125,7 @@ export async function listSegments({ client, signal }: SegmentOptions = {}): Pro
   const link = memoryLinkOf(await clientOf(client, signal));
   const found: SegmentInfo[] = [];
   // As many at a time as fit into an answer.
-  for (let from: number | null = 0; from !== null; ) {
+  for (let from: number | null = 1; from !== null; ) {
     const page: MemoryAnswer<'segmentList'> = await link.ask({ type: 'segmentList', from }, (answer) => answer, {
       signal,
     });

@@ -3,7 +3,7 @@
  * So what a channel refuses is refused here too, with its path, and does not arrive emptied.
  */
 import { deserializeValue, serializeValue } from '../protocol/index.js';
-import type { MessageReceiver, MessageSender, ValueDecoderOptions, ValueFallback } from '../shm/index.js';
+import type { MessageReceiver, MessageSender, ValueFallback } from '../shm/index.js';
 import { ValueReceiver, ValueSender } from '../shm/index.js';
 
 const fallback: ValueFallback = {
@@ -16,13 +16,16 @@ export function toValueSender<T = unknown>(sender: MessageSender): ValueSender<T
   return new ValueSender<T>(sender, { fallback });
 }
 
-/**
- * Receives what a `toValueSender` sends. With `view: true`, typed arrays and Buffers are not copied where that is
- * possible, and valid until the next receive. The receiver is its own from now on.
- */
+/** How values are received. */
+export interface ValueReceiverOptions {
+  /** Typed arrays and Buffers are not copied where that is possible, and valid until the next receive. Default: false. */
+  readonly view?: boolean | undefined;
+}
+
+/** Receives what a `toValueSender` sends. The receiver is its own from now on. */
 export function toValueReceiver<T = unknown>(
   receiver: MessageReceiver,
-  { view = false }: Pick<ValueDecoderOptions, 'view'> = {},
+  { view = false }: ValueReceiverOptions = {},
 ): ValueReceiver<T> {
   return new ValueReceiver<T>(receiver, { fallback, view });
 }
