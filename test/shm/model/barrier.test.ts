@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import * as shipped from '../../../src/shm/index.js';
+import type * as shipped from '../../../src/shm/index.js';
 import type { Exploration } from './explore.js';
 import type { Mistake, SharedMemory } from './mutants.js';
 import { withMistake } from './mutants.js';
@@ -86,7 +86,12 @@ function electedInEach(phases: number) {
 
 const scenarios = {
   two: (code) =>
-    check(code, { parties: 2 }, { one: party(code, 2), other: party(code, 2) }, { interruptions: 4, atEnd: electedInEach(2) }),
+    check(
+      code,
+      { parties: 2 },
+      { one: party(code, 2), other: party(code, 2) },
+      { interruptions: 4, atEnd: electedInEach(2) },
+    ),
   death: (code) =>
     check(
       code,
