@@ -191,6 +191,8 @@ export class SharedBarrier {
     const { phase } = this.#state.load();
     // Two who see only each other would both leave; so each steps out first, and the state decides who stays.
     this.#seats.stepOut(seat);
+    // When it steps in again nobody may take it for one that has arrived, and move the phase on.
+    this.#seats.arrive(seat, phase - 1);
     for (;;) {
       const state = this.#state.load();
       const isOver = state.phase !== phase || state.isEmpty;
@@ -199,7 +201,6 @@ export class SharedBarrier {
         this.#advance(phase, true, true);
         return false;
       }
-      this.#seats.arrive(seat, phase);
       this.#seats.stepIn(seat);
       if (this.#state.change(state, { phase: nextPhase(phase) })) return true;
       this.#seats.stepOut(seat);

@@ -57,6 +57,8 @@ export interface StepwiseModel {
   readonly notes?: Notes;
   /** Their members have the numbers 1, 2, … in this order. */
   readonly processes: Readonly<Record<string, (tools: Tools) => void>>;
+  /** The model begins when all have come to a note that begins so, one after the other. Default: when they have done nothing. */
+  readonly from?: string;
   readonly mortal?: readonly string[];
   /**
    * So often at most a process that could go on is interrupted by another; what is wrong with such programs shows with
@@ -102,6 +104,10 @@ export function exploreStepwise(given: StepwiseModel): Exploration {
     interruptions: 0,
   };
   model.prepare(chunkOver(0, {}, (_, operation) => operation(start)));
+  for (const [index, name] of names.entries()) {
+    const isThere = (label: string) => label.startsWith(`note ${given.from}`);
+    while (given.from !== undefined && !isThere(takeStep(model, start, name, index + 1)));
+  }
   const programs = Object.fromEntries(
     names.map((name, index) => [
       name,

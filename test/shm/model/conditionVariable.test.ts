@@ -1,0 +1,129 @@
+/**
+ * The condition variable as it ships, in the interleavings of its operations on memory, with deaths and with one that
+ * gives up just when it is signalled. And mistakes that must be found.
+ */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import * as shipped from '../../../src/shm/index.js';
+import type { Exploration } from './explore.js';
+import type { Mistake, SharedMemory } from './mutants.js';
+import { withMistake } from './mutants.js';
+import type { Memory, StepwiseModel, Tools } from './stepwise.js';
+import { exploreStepwise } from './stepwise.js';
+
+const options = { maxWaiters: 2 };
+/** Where things lie: those of the list, and one word beside the condition variable that says how much there is to take. */
+const MARK = 3;
+const TICKETS = 4;
+const STANDS = [5, 7];
+const ITEMS = 20;
+
+type Process = (tools: Tools) => void;
+type Scenario = (code: SharedMemory) => Exploration;
+
+function check(
+  code: SharedMemory,
+  processes: Readonly<Record<string, Process>>,
+  more: Partial<StepwiseModel>,
+): Exploration {
+  return exploreStepwise({
+    sizeBytes: 128,
+    prepare: (chunk) => {
+      code.SharedConditionVariable.create(chunk, options);
+      chunk.words.store(MARK, options.maxWaiters);
+    },
+    quiet: [0, 1, 2, MARK, ...STANDS.map((stand) => stand + 1)],
+    tickets: TICKETS,
+    view: ({ words }: Memory, number: number) => STANDS.map((stand) => words[stand] === number).join(),
+    processes,
+    ...more,
+  });
+}
+
+/** Waits until it has taken one of the items. `gives up`: when it was woken, before it looks. */
+function taker({ SharedConditionVariable }: SharedMemory, givesUp = false): Process {
+  return ({ chunk, note }) => {
+    const enough = new Error('enough');
+    let looks = 0;
+    try {
+      SharedConditionVariable.attach(chunk).waitBlocking(() => {
+        looks += 1;
+        if (givesUp && looks > 2) throw enough;
+        for (let items = chunk.words.load(ITEMS); items > 0; items = chunk.words.load(ITEMS)) {
+          if (chunk.words.compareExchange(ITEMS, items, items - 1) === items) return true;
+        }
+        return false;
+      });
+      note('taken', (notes) => {
+        notes.taken = `${notes.taken ?? ''}|`;
+      });
+    } catch (error) {
+      if (error !== enough) throw error;
+    }
+  };
+}
+
+function giver({ SharedConditionVariable }: SharedMemory, how: 'signal' | 'broadcast', count: number): Process {
+  return ({ chunk }) => {
+    const condition = SharedConditionVariable.attach(chunk);
+    if (how === 'broadcast') chunk.words.add(ITEMS, count);
+    for (let given = 0; given < count; given++) {
+      if (how === 'signal') chunk.words.add(ITEMS, 1);
+      if (how === 'signal' || given === 0) condition[how]();
+    }
+  };
+}
+
+const scenarios = {
+  signal: (code) =>
+    check(code, { one: taker(code), other: taker(code), giver: giver(code, 'signal', 2) }, { interruptions: 3 }),
+  broadcast: (code) =>
+    check(code, { one: taker(code), other: taker(code), giver: giver(code, 'broadcast', 2) }, { interruptions: 3 }),
+  death: (code) =>
+    check(
+      code,
+      { mortal: taker(code), other: taker(code), giver: giver(code, 'signal', 2) },
+      { interruptions: 2, mortal: ['mortal'] },
+    ),
+  givesUp: (code) =>
+    check(
+      code,
+      { impatient: taker(code, true), other: taker(code), giver: giver(code, 'signal', 1) },
+      { interruptions: 3, atEnd: ({ taken }, { words }) => (words[ITEMS] === 0 && taken === '|' ? undefined : 'lost') },
+    ),
+} satisfies Record<string, Scenario>;
+
+test('no signal is lost between a look and a sleep, by one that dies, or by one that gives up', (t) => {
+  for (const [name, scenario] of Object.entries(scenarios)) {
+    const { states, problem, way } = scenario(shipped);
+    t.diagnostic(`${name}: ${states} states`);
+    assert.deepEqual({ name, problem, way }, { name, problem: undefined, way: undefined });
+  }
+});
+
+const mistakes: Readonly<Record<string, Mistake & { readonly scenario: Scenario }>> = {
+  'one that gives up keeps its signal': {
+    scenario: scenarios.givesUp,
+    file: 'conditionVariable',
+    from: 'if (!stand.leave() && !isDone)\n            this.#list.wakeOne();',
+    to: 'stand.leave();',
+  },
+  'a dead sleeper takes a signal': {
+    scenario: scenarios.death,
+    file: 'waitList',
+    from: 'if (this.#wake(index))\n                return true;',
+    to: 'this.#wake(index); return true;',
+  },
+  'one that was woken does not join again': {
+    scenario: scenarios.death,
+    file: 'waitList',
+    from: 'this.#index !== undefined && this.#stands(this.#index)',
+    to: 'this.#index !== undefined',
+  },
+};
+
+for (const [title, { scenario, ...mistake }] of Object.entries(mistakes)) {
+  test(`the model finds it when ${title}`, async () => {
+    assert.notEqual(scenario(await withMistake(mistake)).problem, undefined);
+  });
+}
