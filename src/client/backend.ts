@@ -14,6 +14,7 @@ import type { AskOptions, ClientMessage, HelloMessage, Reply, WireStatus } from 
 import { decodeStatus, encodeFrame, encodeRegister, introduce, Latch } from '../protocol/index.js';
 import type { Read } from './asking.js';
 import { ask, askAside, unexpected } from './asking.js';
+import { loadCarrier } from './carrier.js';
 import type { WorkerChannel } from './channel.js';
 import { ChannelTable } from './channelTable.js';
 import type { ConnectionEnd, ConnectionOwner, Greeting, News } from './connection.js';
@@ -79,7 +80,11 @@ export class Backend implements ConnectionOwner {
     tell: (bytes) => this.#connection.tell(bytes),
     open: ({ slot, generation }) => this.ask({ type: 'channelOpen', slot, generation }, () => {}),
     holdWhile: (promise) => this.holdWhile(promise),
-    offerMemory: async () => (await this.world.loadCarrier())?.offer({ [linkToMemory]: () => this.memory }),
+    offerMemory: async () => {
+      if (!this.world.hasProcesses) return undefined;
+      const carrier = await loadCarrier();
+      return carrier.offer({ [linkToMemory]: () => this.memory });
+    },
   });
   readonly #latch = new Latch();
   readonly #memory = new Memory({

@@ -1,14 +1,12 @@
 /**
- * What a client reaches of the world around it: the postmaster's socket, the calendar, the place of long arguments, shared
- * memory, and the names of worker values. There is one world; a test puts another in its place (`bgworker/testing`), and everything
+ * What a client reaches of the world around it: the postmaster's socket, the calendar, the place of long arguments, and
+ * the names of worker values. There is one world; a test puts another in its place (`bgworker/testing`), and everything
  * above it is the same client.
  */
 import { connect as connectSocket } from 'node:net';
 import { join } from 'node:path';
 import type { WorkerPlace, WorkerValue } from '../protocol/index.js';
 import { findWorker, SOCKET_NAME } from '../protocol/index.js';
-import type { Carrier } from './carrier.js';
-import { loadCarrier } from './carrier.js';
 
 /** What a connection needs of a socket. */
 export interface Wire {
@@ -34,8 +32,8 @@ export interface World {
   prepareDirectory(directory: string): void;
   /** Where a worker's process finds it. */
   findWorker(value: WorkerValue<never>): Promise<WorkerPlace>;
-  /** What carries channels through shared memory; null where nothing ever will. Rejects where it is missing. */
-  loadCarrier(): Promise<Carrier | null>;
+  /** Whether workers are other processes, with which one can share memory. */
+  readonly hasProcesses: boolean;
 }
 
 export const theWorld: World = {
@@ -45,5 +43,5 @@ export const theWorld: World = {
   now: () => Date.now(),
   prepareDirectory: () => {},
   findWorker,
-  loadCarrier,
+  hasProcesses: true,
 };

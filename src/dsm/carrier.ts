@@ -7,6 +7,7 @@
  *
  * That the other side is gone is heard on the line, with what it said before it went; here one only stops reading.
  */
+import { statfsSync } from 'node:fs';
 import { BgworkerError } from '../base/index.js';
 import type { Carrier } from '../client/index.js';
 import type { ChannelContent, MemoryWire } from '../protocol/index.js';
@@ -25,6 +26,7 @@ const QUEUE_BYTES = MessageQueue.sizeFor(RING);
 
 export const carrier: Carrier = {
   async offer(owner) {
+    checkRoom();
     const held = await createIn(await membershipOf(owner), 2 * QUEUE_BYTES);
     const [toWorker, toClient] = queues(held.segment, (chunk) => MessageQueue.create(chunk, RING));
     const memory = new SegmentWire(held, toWorker.sender(), toClient.receiver());
@@ -42,6 +44,17 @@ export const carrier: Carrier = {
     }
   },
 };
+
+/** A channel goes on without: it leaves half of what there is to those who do not. */
+function checkRoom(): void {
+  if (process.platform !== 'linux') return;
+  const { blocks, bavail, bsize } = statfsSync('/dev/shm');
+  if (bavail * bsize - 2 * QUEUE_BYTES >= (blocks * bsize) / 2) return;
+  throw new BgworkerError('ERR_NO_ROOM_FOR_SEGMENT', 'what is left of /dev/shm is left to others', {
+    detail: `${bavail * bsize} bytes of ${blocks * bsize} are free`,
+    hint: 'the channel goes on without; with a larger /dev/shm it would be faster',
+  });
+}
 
 function queues(segment: Segment, get: (chunk: ReturnType<Segment['chunk']>) => MessageQueue) {
   return [get(segment.chunk(0, QUEUE_BYTES)), get(segment.chunk(QUEUE_BYTES, QUEUE_BYTES))] as const;

@@ -139,3 +139,10 @@ export class Channels {
     return channel;
   }
 }
+
+/** What a client is told who has sent more than it was granted. */
+export const CHANNEL_OVERRUN: GoodbyeDetail = {
+  code: 'ERR_CHANNEL_OVERRUN',
+  message: 'more was sent through a channel than was granted',
+  hint: 'use the client library, which waits for credit',
+};

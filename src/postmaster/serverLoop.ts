@@ -26,7 +26,7 @@ import {
 } from '../core/index.js';
 import type { ClientMessage, GoodbyeDetail, GoodbyeReason, ReloadReport } from '../protocol/index.js';
 import { decodeRegister, encodeFrame, encodeStatus } from '../protocol/index.js';
-import { Channels } from './channels.js';
+import { CHANNEL_OVERRUN, Channels } from './channels.js';
 import type { Alarm, Clock } from './clock.js';
 import type { Fact } from './fact.js';
 import type { ListenerEvents } from './listener.js';
@@ -372,10 +372,4 @@ const WORKER_ENDED: GoodbyeDetail = {
   code: 'ERR_WORKER_ENDED',
   message: 'this worker has ended for good',
   hint: 'a channel is for a worker that runs or will run',
-};
-
-const CHANNEL_OVERRUN: GoodbyeDetail = {
-  code: 'ERR_CHANNEL_OVERRUN',
-  message: 'more was sent through a channel than was granted',
-  hint: 'use the client library, which waits for credit',
 };

@@ -142,9 +142,12 @@ export class Channel<In = unknown, Out = unknown> implements AsyncIterable<In> {
     return { next: () => this.receive() };
   }
 
-  /** Says that this side sends nothing more, behind all that was sent. The peer's loop ends; this side may go on reading. */
+  /**
+   * Says that this side sends nothing more, behind all that was sent. The peer's loop ends; this side may go on reading.
+   * Safe to call twice. Where the peer is gone nothing is left to wait behind, and it is said at once.
+   */
   end(): void {
-    if (this.#output !== 'open') return;
+    if (this.#output === 'ended') return;
     this.#output = 'ending';
     this.#pump();
   }

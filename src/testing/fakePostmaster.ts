@@ -212,8 +212,7 @@ export class FakePostmaster implements AsyncDisposable {
       now: () => this.clock.date.getTime(),
       prepareDirectory: (directory) => mkdirSync(join(directory, 'args'), { recursive: true, mode: 0o700 }),
       findWorker: this.#parts.functions.findWorker,
-      // Nobody here is another process.
-      loadCarrier: async () => null,
+      hasProcesses: false,
     };
     return connectThrough({ directory: life.directory, worker, world, dispose });
   }

@@ -19,15 +19,16 @@ export function settledOf({ id }: BackgroundWorkerHandle): Settled | undefined {
   return settled.get(id);
 }
 
-/** With a worker that echoes. Forgets what was known before, and afterwards the echo works as before. */
+/** With a worker that echoes; it does so afterwards as before, and some of it has gone by the new way. */
 export async function busyEcho(handle: BackgroundWorkerHandle): Promise<Settled> {
   settled.delete(handle.id);
   const { channel } = handle;
-  for (let n = 1; ; n++) {
-    await channel.send(n);
-    assert.deepEqual(await channel.receive(), { done: false, value: n });
-    const news = settledOf(handle);
-    if (news === undefined) continue;
-    if (n > 600) return news;
-  }
+  const echoed = async (value: unknown): Promise<void> => {
+    await channel.send(value);
+    assert.deepEqual(await channel.receive(), { done: false, value });
+  };
+  const bytes = Buffer.alloc(60_000, 7);
+  while (settledOf(handle) === undefined) await echoed(bytes);
+  for (let n = 0; n < 10; n++) await echoed(n);
+  return settledOf(handle) as Settled;
 }

@@ -18,7 +18,10 @@ export const echo = defineWorker(import.meta, async (ctx) => {
 /** Sends numbers from 1 on, and expects the same. Gives the first that came out of its turn. */
 export const exchange = defineWorker(import.meta, async (ctx, count: number) => {
   const sending = (async () => {
-    for (let n = 1; n <= count; n++) await ctx.channel.send(n);
+    for (let n = 1; n <= count; n++) {
+      const sent = ctx.channel.send(n);
+      if (n % 64 === 0) await sent;
+    }
     ctx.channel.end();
   })();
   let expected = 0;

@@ -12,11 +12,19 @@ import { busyEcho, settledOf } from './busyChannel.js';
 import { echo, exchange, obey } from './channelWorkers.js';
 
 const program = fileURLToPath(new URL('./channelProgram.js', import.meta.url));
-const withoutKoffi = fileURLToPath(new URL('./withoutKoffi.cjs', import.meta.url));
+/** Preloaded: as if the optional dependency had been left out at the installation. */
+const withoutKoffi = `data:text/javascript,${encodeURIComponent(`
+  import Module from 'node:module';
+  const find = Module._resolveFilename;
+  Module._resolveFilename = (name, ...rest) => {
+    if (name === 'koffi') throw new Error('left out');
+    return find.call(Module, name, ...rest);
+  };
+`)}`;
 
 let client: Client;
 before(async () => {
-  client = await startPostmaster({ maxWorkerProcesses: 8, spareWorkers: 1, output: 'ignore', logLevel: 'silent' });
+  client = await startPostmaster({ maxWorkerProcesses: 16, spareWorkers: 1, output: 'ignore', logLevel: 'silent' });
 });
 after(async () => {
   await client.close();
@@ -39,12 +47,15 @@ async function rest(handle: BackgroundWorkerHandle): Promise<unknown[]> {
 }
 
 test('a channel that carries much goes on in a segment that both sides hold, with every message in its place', async () => {
-  const count = 100_000;
+  const count = 50_000;
   const handle = await client.launch(exchange, count);
   const { channel } = handle;
   let holders: unknown;
   const sending = (async () => {
-    for (let n = 1; n <= count; n++) await channel.send(n);
+    for (let n = 1; n <= count; n++) {
+      const sent = channel.send(n);
+      if (n % 64 === 0) await sent;
+    }
     holders = (await listSegments({ client })).map(({ holders }) => holders.map(({ worker }) => worker));
     await channel.end();
   })();
@@ -74,7 +85,7 @@ function run(command: string, ...words: readonly string[]): Settled {
 }
 
 test('without the package koffi channels stay as they are', () => {
-  const { isInMemory, because } = run(process.execPath, '--require', withoutKoffi, program);
+  const { isInMemory, because } = run(process.execPath, '--import', withoutKoffi, program, client.directory);
   assert.deepEqual([isInMemory, /^ERR_NO_KOFFI/.test(because ?? '')], [false, true]);
 });
 
@@ -83,7 +94,9 @@ test('with a /dev/shm that is full channels stay as they are', {
   skip: !mayMount && 'this user may not have a /dev/shm of its own',
 }, () => {
   const mount = 'mount -t tmpfs -o size=256k tmpfs /dev/shm && exec "$0" "$@"';
-  const { isInMemory, because } = run('unshare', '-rm', 'sh', '-c', mount, process.execPath, program);
+  const { isInMemory, because } = run(
+    ...(['unshare', '-rm', 'sh', '-c', mount, process.execPath, program, client.directory] as const),
+  );
   assert.deepEqual([isInMemory, /^ERR_NO_ROOM_FOR_SEGMENT/.test(because ?? '')], [false, true]);
 });
 

@@ -187,6 +187,17 @@ test('the end waits for what was sent before it', () => {
   assert.equal(sent.at(-1)?.message.type, 'channelEnd');
 });
 
+test('an end that waits behind what the death of the peer drops is said by the next call', () => {
+  const { channel, sent } = alone();
+  channel.send(Buffer.alloc(2 * WINDOW_BYTES)).catch(() => {});
+  channel.end();
+  channel.peerGone();
+  assert.notEqual(sent.at(-1)?.message.type, 'channelEnd');
+  channel.end();
+  channel.end();
+  assert.equal(sent.filter(({ message }) => message.type === 'channelEnd').length, 1);
+});
+
 const violations: readonly [string, (channel: Channel) => void][] = [
   [
     'more data than was granted',
