@@ -85,6 +85,7 @@ export function chunkOf(segment: Whole, offsetBytes: number, sizeBytes: number):
   };
 }
 
+/** Of this layout: whoever changes what lies where, in any of the things, changes this number (CONTRIBUTING.md). */
 const MAGIC = 0x6267_776b;
 const MAGIC_WORD = 0;
 const KIND_WORD = 1;
