@@ -23,7 +23,7 @@ import type { ChannelContent, ChannelMessage } from './message.js';
 /**
  * Who has carried so many messages, or bytes, both directions together, is offered memory: about as many as it takes until
  * the line has cost what the move does. That is 70 ms of a processor, most of them the worker's, which loads a client and
- * koffi for it; memory then spares 10 µs of each small message, 100 of each that is waited for, and 4 of each KiB.
+ * koffi for it; memory then spares 10 µs of each small message, 100 of each that is waited for, and 3 of each KiB.
  */
 export const MOVES_AFTER_MESSAGES = 2_048;
 export const MOVES_AFTER_BYTES = 8 * 1024 * 1024;
