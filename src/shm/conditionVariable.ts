@@ -4,9 +4,9 @@
  * wakes this process, so it may be called often.
  *
  * The two things that one gets wrong with these are inside. Who waits is on the list before it looks the last time, so
- * no signal falls in between. And who was signalled, and then does not take what was signalled (its time is over, it is
- * called off), passes the signal on. Dead sleepers are skipped; who dies when it has just been signalled cannot pass
- * that on, but the news of a death makes everybody look.
+ * no signal falls in between. And who was signalled, and has no look any more to spend that on (it has found before that
+ * it need not wait, its time is over, it is called off), passes the signal on. Dead sleepers are skipped; who dies when
+ * it has just been signalled cannot pass that on, but the news of a death makes everybody look.
  *
  * Model: condition_variable.c, its prepare, sleep and cancel in one. Words: how many can wait, and the list.
  */
@@ -47,10 +47,11 @@ export interface HeldLock {
   readonly held: Held;
 }
 
-/** One wait, until it has found that the condition holds. */
+/** One wait. */
 interface Attempt {
   readonly stand: Stand;
-  isDone: boolean;
+  /** It was signalled, and has not looked since. */
+  isLooking: boolean;
 }
 
 /** Where processes wait until something is true. PostgreSQL: a ConditionVariable. */
@@ -151,11 +152,9 @@ export class SharedConditionVariable {
       event: 'ConditionVariable',
       look: () => {
         this.#chunk.segment.checkAttached();
-        if (!predicate()) return undefined;
-        attempt.isDone = true;
-        return true;
+        return this.#look(predicate, attempt) ? true : undefined;
       },
-      sleep: () => attempt.stand.join(),
+      sleep: () => this.#join(attempt),
       rise: () => this.#leave(attempt),
     };
   }
@@ -171,14 +170,11 @@ export class SharedConditionVariable {
       for (;;) {
         options.signal?.throwIfAborted();
         this.#chunk.segment.checkAttached();
-        if (predicate()) {
-          attempt.isDone = true;
-          return true;
-        }
+        if (this.#look(predicate, attempt)) return true;
         const leftMs = Math.max(0, endAt - performance.now());
         if (leftMs === 0) return 'timeout';
         // Before others may change anything.
-        attempt.stand.join();
+        this.#join(attempt);
         const holdAgain = lock.pause(held);
         try {
           await this.#chunk.member.wait(this.#placeAfterRing(attempt), { ...options, timeoutMs: leftMs });
@@ -210,7 +206,7 @@ export class SharedConditionVariable {
   }
 
   #begin(): Attempt {
-    const attempt = { stand: this.#list.stand(), isDone: false };
+    const attempt = { stand: this.#list.stand(), isLooking: false };
     this.#attempts.add(attempt);
     return attempt;
   }
@@ -220,8 +216,23 @@ export class SharedConditionVariable {
     this.#leave(attempt);
   }
 
-  #leave({ stand, isDone }: Attempt): void {
-    if (!stand.leave() && !isDone) this.#list.wakeOne();
+  /** A look spends the signals up to then. One that comes while we look is another, and goes to others first. */
+  #look(predicate: () => boolean, attempt: Attempt): boolean {
+    if (attempt.stand.isWoken) this.#join(attempt);
+    const holds = predicate();
+    attempt.isLooking = false;
+    return holds;
+  }
+
+  #join(attempt: Attempt): void {
+    attempt.isLooking ||= attempt.stand.isWoken;
+    attempt.stand.join();
+  }
+
+  #leave(attempt: Attempt): void {
+    const wasSignalled = !attempt.stand.leave() || attempt.isLooking;
+    attempt.isLooking = false;
+    if (wasSignalled) this.#list.wakeOne();
   }
 
   /** The segment is being detached: signals for us are for others, and who waits here fails. */

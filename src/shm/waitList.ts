@@ -137,10 +137,10 @@ export class Stand {
     return this.#index !== undefined && !this.#stands(this.#index);
   }
 
-  /** Stands there, as one who came when it first joined. */
+  /** Stands there. One that was woken comes after all who stand there: the next to be woken is another. */
   join(): void {
     if (this.#index !== undefined && this.#stands(this.#index)) return;
-    this.#ticket ??= this.#list.nextTicket();
+    this.#ticket = this.#list.nextTicket();
     this.#index = this.#list.take(this.#ticket);
   }
 

@@ -8,15 +8,16 @@ import * as shipped from '../../../src/shm/index.js';
 import type { Exploration } from './explore.js';
 import type { Mistake, SharedMemory } from './mutants.js';
 import { withMistake } from './mutants.js';
-import type { Memory, StepwiseModel, Tools } from './stepwise.js';
+import type { StepwiseModel, Tools } from './stepwise.js';
 import { exploreStepwise } from './stepwise.js';
 
 const options = { maxWaiters: 2 };
-/** Where things lie: those of the list, and one word beside the condition variable that says how much there is to take. */
+/** Where things lie: those of the list, and two words beside the condition variable: how much there is to take, and whether all was. */
 const MARK = 3;
 const TICKETS = 4;
 const STANDS = [5, 7];
 const ITEMS = 20;
+const IS_OVER = 21;
 
 type Process = (tools: Tools) => void;
 type Scenario = (code: SharedMemory) => Exploration;
@@ -32,23 +33,22 @@ function check(
       code.SharedConditionVariable.create(chunk, options);
       chunk.words.store(MARK, options.maxWaiters);
     },
-    quiet: [0, 1, 2, MARK, ...STANDS.map((stand) => stand + 1)],
-    tickets: TICKETS,
-    view: ({ words }: Memory, number: number) => STANDS.map((stand) => words[stand] === number).join(),
+    quiet: [0, 1, 2, MARK, TICKETS, ...STANDS.map((stand) => stand + 1)],
     processes,
     ...more,
   });
 }
 
-/** Waits until it has taken one of the items. `gives up`: when it was woken, before it looks. */
+/** Waits until it has taken one of the items. With `givesUp` it fails when there is one. */
 function taker({ SharedConditionVariable }: SharedMemory, givesUp = false): Process {
   return ({ chunk, note }) => {
     const enough = new Error('enough');
-    let looks = 0;
     try {
       SharedConditionVariable.attach(chunk).waitBlocking(() => {
-        looks += 1;
-        if (givesUp && looks > 2) throw enough;
+        if (givesUp) {
+          if (chunk.words.load(ITEMS) > 0) throw enough;
+          return chunk.words.load(IS_OVER) !== 0;
+        }
         for (let items = chunk.words.load(ITEMS); items > 0; items = chunk.words.load(ITEMS)) {
           if (chunk.words.compareExchange(ITEMS, items, items - 1) === items) return true;
         }
@@ -74,22 +74,32 @@ function giver({ SharedConditionVariable }: SharedMemory, how: 'signal' | 'broad
   };
 }
 
+/** Takes one, and tells all that it was the last. */
+function last(code: SharedMemory): Process {
+  const take = taker(code);
+  return (tools) => {
+    take(tools);
+    tools.chunk.words.store(IS_OVER, 1);
+    code.SharedConditionVariable.attach(tools.chunk).broadcast();
+  };
+}
+
 const scenarios = {
   signal: (code) =>
-    check(code, { one: taker(code), other: taker(code), giver: giver(code, 'signal', 2) }, { interruptions: 3 }),
+    check(code, { one: taker(code), other: taker(code), giver: giver(code, 'signal', 2) }, { interruptions: 2 }),
   broadcast: (code) =>
-    check(code, { one: taker(code), other: taker(code), giver: giver(code, 'broadcast', 2) }, { interruptions: 3 }),
+    check(code, { one: taker(code), other: taker(code), giver: giver(code, 'broadcast', 2) }, { interruptions: 2 }),
   death: (code) =>
     check(
       code,
       { mortal: taker(code), other: taker(code), giver: giver(code, 'signal', 2) },
-      { interruptions: 2, mortal: ['mortal'] },
+      { interruptions: 1, mortal: ['mortal'] },
     ),
   givesUp: (code) =>
     check(
       code,
-      { impatient: taker(code, true), other: taker(code), giver: giver(code, 'signal', 1) },
-      { interruptions: 3, atEnd: ({ taken }, { words }) => (words[ITEMS] === 0 && taken === '|' ? undefined : 'lost') },
+      { impatient: taker(code, true), last: last(code), giver: giver(code, 'signal', 1) },
+      { interruptions: 2 },
     ),
 } satisfies Record<string, Scenario>;
 
@@ -105,8 +115,20 @@ const mistakes: Readonly<Record<string, Mistake & { readonly scenario: Scenario 
   'one that gives up keeps its signal': {
     scenario: scenarios.givesUp,
     file: 'conditionVariable',
-    from: 'if (!stand.leave() && !isDone)\n            this.#list.wakeOne();',
-    to: 'stand.leave();',
+    from: 'attempt.isLooking ||= attempt.stand.isWoken;',
+    to: '',
+  },
+  'one that need not wait any more keeps a signal that comes then': {
+    scenario: scenarios.signal,
+    file: 'conditionVariable',
+    from: '!attempt.stand.leave() || attempt.isLooking',
+    to: 'attempt.stand.leave() && attempt.isLooking',
+  },
+  'one that was woken comes first again': {
+    scenario: scenarios.signal,
+    file: 'waitList',
+    from: 'this.#ticket = this.#list.nextTicket();',
+    to: 'this.#ticket ??= this.#list.nextTicket();',
   },
   'a dead sleeper takes a signal': {
     scenario: scenarios.death,
