@@ -24,7 +24,7 @@ function bytesOf(length) {
 }
 
 /** A queue there and one back, between this process and a child. */
-class Queues {
+export class Queues {
   #folder = mkdtempSync(join(tmpdir(), 'bgworker-queues-'));
   #member = new Member({ number: 1, doorbells: this.#folder });
   #file = join('/dev/shm', basename(this.#folder));
@@ -40,6 +40,14 @@ class Queues {
     this.receiver = back.receiver();
     this.child = fork(program('queue-end.js'), [this.#folder, this.#file, String(2 * size)]);
     await this.receiver.waitForAttach();
+  }
+
+  /** The child's last word is in an object, since whoever awaits a promise awaits what it holds. */
+  async begin(deed, count) {
+    this.child.send({ do: deed, count });
+    const [ready] = await once(this.child, 'message');
+    check(ready === 'ready', ready);
+    return { answer: once(this.child, 'message') };
   }
 
   async end() {
@@ -61,17 +69,10 @@ class Queues {
 export async function queueLines(length) {
   const queues = new Queues();
   await queues.start();
-  const { sender, receiver, child } = queues;
+  const { sender, receiver } = queues;
   const message = bytesOf(length);
-  /** Gives its last word, in an object, since whoever awaits a promise awaits what it holds. */
-  const begin = async (deed, count) => {
-    child.send({ do: deed, count });
-    const [ready] = await once(child, 'message');
-    check(ready === 'ready', ready);
-    return { answer: once(child, 'message') };
-  };
   const drainBy = (deed, send) => async (count) => {
-    const { answer } = await begin(deed, count);
+    const { answer } = await queues.begin(deed, count);
     const from = now();
     await send(count);
     const [sum] = await answer;
@@ -79,7 +80,7 @@ export async function queueLines(length) {
     return milliseconds(from, now());
   };
   const echoBy = (deed, trip) => async (count) => {
-    const { answer } = await begin(deed, count);
+    const { answer } = await queues.begin(deed, count);
     const from = now();
     for (let left = count; left > 0; left--) {
       const back = await trip();

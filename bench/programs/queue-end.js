@@ -1,5 +1,7 @@
 // The other end of our queues: queues.js says what is to be done.
+import { toValueReceiver } from '../../dist/src/dsm/index.js';
 import { Mapping, Member, MessageQueue, Segment } from '../../dist/src/shm/index.js';
+import { weightOf } from './object.js';
 
 const [, , folder, file, sizeBytes] = process.argv;
 const member = new Member({ number: 2, doorbells: folder });
@@ -8,6 +10,8 @@ const segment = new Segment({ mapping, member, name: file, release: () => {} });
 const size = Number(sizeBytes) / 2;
 const receiver = MessageQueue.attach(segment.chunk(0, size)).receiver();
 const sender = MessageQueue.attach(segment.chunk(size, size)).sender();
+
+const values = toValueReceiver(receiver);
 
 const deeds = {
   async take(count) {
@@ -50,6 +54,21 @@ const deeds = {
   echoBlocking(count) {
     for (let left = count; left > 0; left--) sender.sendBlocking(receiver.receiveBlocking());
     return 0;
+  },
+  async weigh(count) {
+    let sum = 0;
+    for (let left = count; left > 0; left--) sum += weightOf((values.tryReceive() ?? (await values.receive())).value);
+    return sum;
+  },
+  async weighEach(count) {
+    let sum = 0;
+    let left = count;
+    for await (const value of values) {
+      sum += weightOf(value);
+      left -= 1;
+      if (left === 0) break;
+    }
+    return sum;
   },
 };
 
