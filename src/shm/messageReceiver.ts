@@ -21,6 +21,7 @@ export class MessageReceiver {
   #part: { readonly bytes: Uint8Array; filled: number } | undefined;
   /** So much is looked at by somebody, and is given back with the next call. */
   #viewedBytes = 0;
+  #lastBytes = 0;
 
   /** @internal */
   constructor(side: QueueSide, ring: RingReader) {
@@ -59,12 +60,14 @@ export class MessageReceiver {
 
   /** The next message, copied. Several calls get theirs in order. The signal loses no message. */
   async receive(options?: { readonly signal?: AbortSignal }): Promise<Uint8Array | 'detached'> {
-    return this.#receive(false, options?.signal);
+    options?.signal?.throwIfAborted();
+    return this.#takeAtOnce(false) ?? this.#takeInTurn(false, options?.signal);
   }
 
   /** As `receive`, by the rules of `tryReceiveView`. */
   async receiveView(options?: { readonly signal?: AbortSignal }): Promise<Uint8Array | 'detached'> {
-    return this.#receive(true, options?.signal);
+    options?.signal?.throwIfAborted();
+    return this.#takeAtOnce(true) ?? this.#takeInTurn(true, options?.signal);
   }
 
   /** The next message, copied; the event loop stands still until it is there. Those who wait for a `receive` come first. */
@@ -81,7 +84,7 @@ export class MessageReceiver {
   [Symbol.asyncIterator](): AsyncIterableIterator<Uint8Array> {
     const iterator: AsyncIterableIterator<Uint8Array> = {
       next: async () => {
-        const message = await this.#receive(false, undefined);
+        const message = this.#takeAtOnce(false) ?? (await this.#takeInTurn(false, undefined));
         return message === 'detached' ? { done: true, value: undefined } : { done: false, value: message };
       },
       [Symbol.asyncIterator]: () => iterator,
@@ -134,15 +137,15 @@ export class MessageReceiver {
     return this.#take(isView, false) ?? 'wouldBlock';
   }
 
-  async #receive(isView: boolean, signal: AbortSignal | undefined): Promise<Uint8Array | 'detached'> {
-    signal?.throwIfAborted();
-    const message = this.#line.isEmpty ? this.#take(isView, false) : undefined;
-    if (message !== undefined) {
-      // Only now: another call in the meantime would get what is ours.
-      const breath = this.#line.breathe(message.length);
-      if (breath !== undefined) await breath;
-      return message;
-    }
+  /** Undefined when there is none, or when others are to have their turn first. */
+  #takeAtOnce(isView: boolean): Uint8Array | 'detached' | undefined {
+    if (!this.#line.mayGoOn(this.#lastBytes)) return undefined;
+    const message = this.#take(isView, false);
+    if (message !== undefined) this.#lastBytes = message.length;
+    return message;
+  }
+
+  #takeInTurn(isView: boolean, signal: AbortSignal | undefined): Promise<Uint8Array | 'detached'> {
     return this.#line.join((isLast) => this.#take(isView, isLast), { signal });
   }
 

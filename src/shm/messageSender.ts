@@ -5,15 +5,13 @@
  * makes room for it. Such a one can be under way when a call gives `'wouldBlock'`: then the same message must be
  * offered again, until it is through (R-MQ-27), or the side be detached. (PostgreSQL wants it of every message.)
  */
-import { BgworkerError } from '../base/index.js';
 import type { BlockingWaitOptions, WaitOptions } from './member.js';
+import type { MessageBytes } from './messageBytes.js';
+import { Cursor, copyOf, isWhole, lengthOf, otherMessage } from './messageBytes.js';
 import type { PeerWatch, QueueEnding, QueueSide } from './queueSide.js';
 import type { RingWriter } from './ring.js';
-import { bytesInRing, LENGTH_BYTES, MAX_MESSAGE_BYTES } from './ring.js';
+import { bytesInRing, LENGTH_BYTES } from './ring.js';
 import { WaitingLine } from './waitingLine.js';
-
-/** One message: bytes, or several pieces of it in order, which are sent as one. */
-export type MessageBytes = Uint8Array | readonly Uint8Array[];
 
 /** How to send. */
 export interface SendOptions {
@@ -64,9 +62,9 @@ export class MessageSender {
   }
 
   /**
-   * Sends it if there is room; never waits. After `'wouldBlock'` a message that is longer than the ring must be offered
-   * again: `ERR_OTHER_MESSAGE` tells when another one is. Also `'wouldBlock'` as long as a `send` is waiting.
-   * Throws `ERR_MESSAGE_TOO_LARGE`.
+   * Sends it if there is room; never waits. `'sent'` says that it is in the queue, not that it was received. After
+   * `'wouldBlock'` a message that is longer than the ring must be offered again: `ERR_OTHER_MESSAGE` tells when another
+   * one is. Also `'wouldBlock'` as long as a `send` is waiting. Throws `ERR_MESSAGE_TOO_LARGE`.
    */
   trySend(message: MessageBytes, { flush = true }: SendOptions = {}): 'sent' | 'wouldBlock' | 'detached' {
     if (!this.#line.isEmpty) return 'wouldBlock';
@@ -84,14 +82,8 @@ export class MessageSender {
   ): Promise<'sent' | 'detached'> {
     signal?.throwIfAborted();
     const length = lengthOf(message);
-    const result = this.#line.isEmpty ? this.#push(message, length, flush, false) : undefined;
-    if (result !== undefined) {
-      // Only now: what is sent in the meantime would overtake it.
-      const breath = this.#line.breathe(length);
-      if (breath !== undefined) await breath;
-      return result;
-    }
-    return this.#sendInTurn(message, length, flush, signal);
+    const result = this.#line.mayGoOn(length) ? this.#push(message, length, flush, false) : undefined;
+    return result ?? this.#sendInTurn(message, length, flush, signal);
   }
 
   /**
@@ -190,7 +182,7 @@ export class MessageSender {
       this.#begun = { length, done: 0 };
       return this.#goOn(message, length);
     }
-    if (message instanceof Uint8Array) ring.write(message, 0, length);
+    if (isWhole(message)) ring.write(message, 0, length);
     else for (const piece of message) ring.write(piece, 0, piece.length);
     ring.pad();
     return true;
@@ -201,14 +193,16 @@ export class MessageSender {
     const ring = this.#ring;
     const begun = this.#begun ?? { length, done: 0 };
     if (length !== begun.length) throw otherMessage(begun.length, length);
+    const cursor = new Cursor(message, begun.done);
     while (begun.done < length) {
       if (ring.roomBytes === 0) {
         this.#publish();
         if (!ring.hasRoom(1)) return false;
       }
-      const { piece, from } = pieceAt(message, begun.done);
+      const { piece, from } = cursor;
       const count = Math.min(piece.length - from, ring.roomBytes);
       ring.write(piece, from, from + count);
+      cursor.move(count);
       begun.done += count;
       // The receiver can take the first part while we write the next.
       if (ring.pendingBytes > ring.sizeBytes >> 2) this.#publish();
@@ -226,43 +220,4 @@ export class MessageSender {
     this.#begun = undefined;
     return this.#side.end(ending);
   }
-}
-
-function lengthOf(message: MessageBytes): number {
-  let length = 0;
-  if (message instanceof Uint8Array) length = message.length;
-  else for (const piece of message) length += piece.length;
-  if (length <= MAX_MESSAGE_BYTES) return length;
-  throw new BgworkerError('ERR_MESSAGE_TOO_LARGE', 'the message is too large for a queue', {
-    detail: `${length} bytes, of ${MAX_MESSAGE_BYTES} at most`,
-    hint: 'send it in parts, or put it into a segment of its own and send the handle',
-  });
-}
-
-/** Where the byte at this offset of the whole is. It must be before the end. */
-function pieceAt(message: MessageBytes, offset: number): { readonly piece: Uint8Array; readonly from: number } {
-  if (message instanceof Uint8Array) return { piece: message, from: offset };
-  let from = offset;
-  for (const piece of message) {
-    if (from < piece.length) return { piece, from };
-    from -= piece.length;
-  }
-  throw otherMessage(offset, offset - from);
-}
-
-function copyOf(message: MessageBytes): Uint8Array {
-  const copy = new Uint8Array(lengthOf(message));
-  let at = 0;
-  for (const piece of message instanceof Uint8Array ? [message] : message) {
-    copy.set(piece, at);
-    at += piece.length;
-  }
-  return copy;
-}
-
-function otherMessage(begun: number, offered: number): BgworkerError {
-  return new BgworkerError('ERR_OTHER_MESSAGE', 'another message is under way in this queue', {
-    detail: `one of ${begun} bytes was begun, and one of ${offered} was offered`,
-    hint: "after 'wouldBlock' offer the same message until it is sent, or detach; await send() does so by itself",
-  });
 }

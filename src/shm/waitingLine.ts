@@ -77,7 +77,7 @@ export class WaitingLine {
       };
       signal?.addEventListener('abort', aborted, { once: true });
       this.#waiting.push(waiting);
-      this.#sleep();
+      void this.#sleep();
     });
   }
 
@@ -89,14 +89,16 @@ export class WaitingLine {
     return true;
   }
 
-  /** After one was served at once. A promise when it is time to yield. */
-  breathe(bytes: number): Promise<void> | undefined {
+  /** Whether one may be served at once, and counts it. No: the event loop has to have its turn first, so let it join. */
+  mayGoOn(bytes: number): boolean {
+    if (this.#waiting.length > 0 || this.#isTimeToYield()) return false;
     this.#messages += 1;
     this.#bytes += bytes;
-    if (this.#messages < MESSAGES_PER_TURN && this.#bytes < BYTES_PER_TURN) return undefined;
-    this.#messages = 0;
-    this.#bytes = 0;
-    return nextTurn();
+    return true;
+  }
+
+  #isTimeToYield(): boolean {
+    return this.#messages >= MESSAGES_PER_TURN || this.#bytes >= BYTES_PER_TURN;
   }
 
   #leave(waiting: Waiting): void {
@@ -104,19 +106,20 @@ export class WaitingLine {
     if (index !== -1) this.#waiting.splice(index, 1);
   }
 
-  #sleep(): void {
+  async #sleep(): Promise<void> {
     if (this.#isAsleep) return;
     this.#isAsleep = true;
-    const place = this.#side.place(this.#event, (isLast) => (this.serve(isLast) ? true : undefined));
-    void this.#side.chunk.member
-      .wait(place)
-      .catch((error: unknown) => {
-        for (const waiting of [...this.#waiting]) waiting.fail(error);
-      })
-      .then(() => {
-        this.#isAsleep = false;
-        if (!this.isEmpty) this.#sleep();
-      });
+    try {
+      if (this.#isTimeToYield()) await nextTurn();
+      this.#messages = 0;
+      this.#bytes = 0;
+      const place = this.#side.place(this.#event, (isLast) => (this.serve(isLast) ? true : undefined));
+      await this.#side.chunk.member.wait(place);
+    } catch (error) {
+      for (const waiting of [...this.#waiting]) waiting.fail(error);
+    }
+    this.#isAsleep = false;
+    if (!this.isEmpty) void this.#sleep();
   }
 }
 

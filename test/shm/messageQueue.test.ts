@@ -4,9 +4,13 @@
  */
 import assert from 'node:assert/strict';
 import { getEventListeners } from 'node:events';
+import fs from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
 import { test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { runInNewContext } from 'node:vm';
 import { MAX_MESSAGE_BYTES, MessageQueue } from '../../src/shm/index.js';
+import { libC } from '../../src/shm/libC.js';
 import { Company } from './support/company.js';
 import type { Pair } from './support/queues.js';
 import { assertIs, inPieces, message, pair, passAlong } from './support/queues.js';
@@ -84,6 +88,50 @@ test('R-MQ-12: a message that is too large is refused, and nothing of it is sent
   assert.throws(() => queue.sender.trySend(pieces), { code: 'ERR_MESSAGE_TOO_LARGE' });
   await assert.rejects(queue.sender.send(pieces), { code: 'ERR_MESSAGE_TOO_LARGE' });
   assertIs(passAlong(queue, message(5)), 5);
+});
+
+test('what is not bytes is refused, and nothing of it is sent', async () => {
+  await using company = new Company();
+  const queue = await pair(company, 64);
+  for (const wrong of ['text', undefined, null, 7, new ArrayBuffer(8), [message(1), 'text'], new Uint16Array(4)]) {
+    const sent = wrong as unknown as Uint8Array;
+    assert.throws(() => queue.sender.trySend(sent), { code: 'ERR_INVALID_ARGUMENT' });
+    assert.throws(() => queue.sender.sendBlocking(sent), { code: 'ERR_INVALID_ARGUMENT' });
+    await assert.rejects(queue.sender.send(sent), { code: 'ERR_INVALID_ARGUMENT' });
+  }
+  const foreign = runInNewContext('Uint8Array.of(1, 2, 3)') as Uint8Array;
+  assert.deepEqual(passAlong(queue, foreign), Uint8Array.of(1, 2, 3));
+});
+
+test('nobody who is awake makes a system call: neither to send, nor to receive, nor to give room back', async () => {
+  await using company = new Company();
+  const { sender, receiver } = await pair(company, 1024);
+  // What is done once: the other side's doorbell is opened.
+  sender.trySend(message(100));
+  receiver.tryReceive();
+  let calls = 0;
+  const { writeSync, readSync, openSync } = fs;
+  const { poll } = libC();
+  const counted =
+    (original: (...args: never[]) => unknown) =>
+    (...args: never[]) => {
+      calls += 1;
+      return original(...args);
+    };
+  Object.assign(fs, { writeSync: counted(writeSync), readSync: counted(readSync), openSync: counted(openSync) });
+  Object.assign(libC(), { poll: counted(poll) });
+  syncBuiltinESMExports();
+  try {
+    for (let number = 0; number < 1000; number++) {
+      assert.equal(await sender.send(message(100, number)), 'sent');
+      assertIs(await receiver.receive(), 100, number);
+    }
+  } finally {
+    Object.assign(fs, { writeSync, readSync, openSync });
+    Object.assign(libC(), { poll });
+    syncBuiltinESMExports();
+  }
+  assert.equal(calls, 0);
 });
 
 test('F-74, R-MQ-27: a message that fits into the ring is sent whole or not at all, so another may follow wouldBlock', async () => {

@@ -3,10 +3,13 @@
  * somebody or found out; and one that writes into memory what it should not.
  */
 import assert from 'node:assert/strict';
+import { closeSync, constants, openSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { PeerWatch, Segment } from '../../src/shm/index.js';
 import { MessageQueue } from '../../src/shm/index.js';
+import { libC } from '../../src/shm/libC.js';
 import { Company } from './support/company.js';
 import { assertIs, message, pair } from './support/queues.js';
 
@@ -93,6 +96,24 @@ test('F-70: without one to watch, waiting for the other side is called off by th
   ]);
   assert.equal(await receiver.waitForAttach({ timeoutMs: 1 }), 'timeout');
   assert.equal(receiver.waitForAttachBlocking({ timeoutMs: 1 }), 'timeout');
+});
+
+test('a blocking wait for one who has not attached ends when the line speaks by which his end would be told', async () => {
+  await using company = new Company();
+  const path = join(company.folder, 'line');
+  assert.equal(libC().mkfifo(path, 0o600), 0);
+  const descriptor = openSync(path, constants.O_RDWR | constants.O_NONBLOCK);
+  const watch: PeerWatch = { isGone: false, onGone: () => () => {}, line: { descriptor, input: true } };
+  const { queue, segment } = await half(company);
+  const receiver = queue.receiver({ peer: watch });
+  assert.equal(receiver.receiveBlocking({ timeoutMs: 1 }), 'timeout');
+  writeSync(descriptor, 'x');
+  assert.throws(() => receiver.receiveBlocking(), { code: 'ERR_WAIT_INTERRUPTED' });
+  assert.throws(() => receiver.waitForAttachBlocking(), { code: 'ERR_WAIT_INTERRUPTED' });
+  // Once it has attached, its doorbell tells.
+  MessageQueue.attach(company.share(segment, company.member()).chunk()).sender();
+  assert.equal(receiver.receiveBlocking({ timeoutMs: 1 }), 'timeout');
+  closeSync(descriptor);
 });
 
 test('R-MQ-43: one that ended before it attached and attaches nevertheless finds the queue detached', async () => {
