@@ -331,6 +331,16 @@ test('who sends and receives without ever waiting lets the event loop have its t
   assert.ok(turns > 5, `${turns} turns`);
 });
 
+test('who awaits nothing keeps the order, also when the event loop has its turn in between', async () => {
+  await using company = new Company();
+  const { sender, receiver } = await pair(company, 64 * 1024);
+  const numbers = Array.from({ length: 1000 }, (_, number) => number);
+  const sends = numbers.map((number) => sender.send(message(4, number)));
+  const received = await Promise.all(numbers.map(() => receiver.receive()));
+  for (const number of numbers) assertIs(received[number], 4, number);
+  assert.ok((await Promise.all(sends)).every((result) => result === 'sent'));
+});
+
 test('blocking calls end at their timeout, and the queue is as before', async () => {
   await using company = new Company();
   const queue = await pair(company, 64);
