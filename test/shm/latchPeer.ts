@@ -1,5 +1,5 @@
 /** What the children of latch.test.ts do. */
-import { SharedLatch } from '../../src/shm/index.js';
+import { SharedLatch } from '../../src/shm/latch.js';
 import type { Seat } from './support/company.js';
 import { sit } from './support/company.js';
 

@@ -1,7 +1,7 @@
 /** What the children of the message queue's tests do: each takes its sides of the queues in a segment and works. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { MessageReceiver, MessageSender, Segment } from '../../src/shm/index.js';
-import { MessageQueue } from '../../src/shm/index.js';
+import { MessageQueue } from '../../src/shm/messageQueue.js';
 import type { Seat } from './support/company.js';
 import { sit } from './support/company.js';
 import { message } from './support/queues.js';

@@ -92,7 +92,7 @@ test('P-19, R-MQ-11: three thousand messages that are all longer than the ring f
 test('P-20: long messages flow through three processes, and nobody waits while he can go on', async () => {
   await using company = new Company();
   const length = 270_000;
-  const count = 50;
+  const count = 25;
   const { sender, receiver, ended } = await loop(company, 16_384, ['eventLoop', 'tries', 'blocking'], count);
   const sent = message(length);
   let sentCount = 0;

@@ -3,7 +3,7 @@
  * there before that. Who survives all steps ends with `SURVIVED`, and with `TORN` who received what was not sent.
  */
 import type { MessageReceiver, MessageSender } from '../../../src/shm/index.js';
-import { MessageQueue } from '../../../src/shm/index.js';
+import { MessageQueue } from '../../../src/shm/messageQueue.js';
 import type { Seat } from '../support/company.js';
 import { sit } from '../support/company.js';
 import { inPieces, isMessage, message } from '../support/queues.js';

@@ -4,7 +4,11 @@
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { MessageReceiver, MessageSender } from '../../../src/shm/index.js';
-import { Mapping, Member, MessageQueue, Segment, SharedLatch } from '../../../src/shm/index.js';
+import { SharedLatch } from '../../../src/shm/latch.js';
+import { Mapping } from '../../../src/shm/mapping.js';
+import { Member } from '../../../src/shm/member.js';
+import { MessageQueue } from '../../../src/shm/messageQueue.js';
+import { Segment } from '../../../src/shm/segment.js';
 import type { Random } from '../../process/support/random.js';
 import { randomFrom } from '../../process/support/random.js';
 import type { Seat } from '../support/company.js';

@@ -12,7 +12,10 @@ import { mkdtempSync, readdirSync, rmSync, unlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Mapping, Member, Segment } from '../../../src/shm/index.js';
+// Not by the index: every child would load all that lives in shared memory, which takes it longer than to start.
+import { Mapping } from '../../../src/shm/mapping.js';
+import { Member } from '../../../src/shm/member.js';
+import { Segment } from '../../../src/shm/segment.js';
 
 /** Linux; elsewhere a folder on disk does as well. */
 const memory = process.platform === 'linux' ? '/dev/shm' : tmpdir();

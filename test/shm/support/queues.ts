@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import type { MessageReceiver, MessageSender, Segment, SideOptions } from '../../../src/shm/index.js';
-import { MessageQueue } from '../../../src/shm/index.js';
+import { MessageQueue } from '../../../src/shm/messageQueue.js';
 import type { Company } from './company.js';
 
 export interface Pair {
