@@ -108,11 +108,7 @@ class Stress {
       if (index !== own) {
         const child = this.#company.child(peer, 'endOfQueue', this.#segment, end);
         children.push(child);
-        void child.ended.then(() => {
-          this.#segment.member.tellGone(child.number);
-          for (const other of children)
-            if (other !== child && other.process.connected) other.process.send({ gone: child.number });
-        });
+        void child.ended.then(() => this.#tellOf(child.number, children));
         return (child.result as Promise<Outcome>).catch(async (error: unknown): Promise<'killed'> => {
           const { signal } = await child.ended;
           if (signal === 'SIGKILL') return 'killed';
@@ -127,6 +123,12 @@ class Stress {
     const [sent, received] = await Promise.all(outcomes);
     clearInterval(killing);
     this.#judge(sent ?? 'killed', received ?? 'killed', count);
+  }
+
+  /** Also those whose connection is about to end, which is no error. */
+  #tellOf(gone: number, children: readonly Child[]): void {
+    this.#segment.member.tellGone(gone);
+    for (const { process } of children) if (process.connected) process.send({ gone }, () => {});
   }
 
   /** One that dies before it attaches is missed by nobody here: nobody watches it. */
