@@ -18,9 +18,15 @@ import { program } from './rivals.js';
 /** Two of them are a small part of what a container has in /dev/shm. */
 const RING_BYTES = 1024 * 1024;
 
-/** What is sent: the first byte counts. */
-function bytesOf(length) {
-  return new Uint8Array(length).fill(3);
+/** More than a processor has beside it: who sends the same bytes again and again measures his cache. */
+const SOURCE_BYTES = 16 * 1024 * 1024;
+const MOST_SOURCES = 1_024;
+
+/** What is sent, in turn: the first byte counts. */
+export function sourcesOf(length) {
+  const count = Math.min(MOST_SOURCES, Math.ceil(SOURCE_BYTES / length));
+  const bytes = new Uint8Array(count * length).fill(3);
+  return Array.from({ length: count }, (_, index) => bytes.subarray(index * length, (index + 1) * length));
 }
 
 /** A queue there and one back, between this process and a child. */
@@ -70,7 +76,8 @@ export async function queueLines(length) {
   const queues = new Queues();
   await queues.start();
   const { sender, receiver } = queues;
-  const message = bytesOf(length);
+  const sources = sourcesOf(length);
+  const message = (left) => sources[left % sources.length];
   const drainBy = (deed, send) => async (count) => {
     const { answer } = await queues.begin(deed, count);
     const from = now();
@@ -91,31 +98,34 @@ export async function queueLines(length) {
     return elapsed;
   };
   const trying = async (count) => {
-    for (let left = count; left > 0; left--) if (sender.trySend(message) !== 'sent') await sender.send(message);
+    for (let left = count; left > 0; left--) {
+      if (sender.trySend(message(left)) !== 'sent') await sender.send(message(left));
+    }
   };
   const together = async (count) => {
     for (let left = count; left > 0; left--) {
-      if (sender.trySend(message, { flush: left === 1 }) !== 'sent') await sender.send(message);
+      if (sender.trySend(message(left), { flush: left === 1 }) !== 'sent') await sender.send(message(left));
     }
   };
   const awaiting = async (count) => {
-    for (let left = count; left > 0; left--) await sender.send(message);
+    for (let left = count; left > 0; left--) await sender.send(message(left));
   };
   const blocking = async (count) => {
-    for (let left = count; left > 0; left--) sender.sendBlocking(message);
+    for (let left = count; left > 0; left--) sender.sendBlocking(message(left));
   };
   return {
     drain: drainBy('take', trying),
     drainTogether: drainBy('take', together),
     drainViews: drainBy('takeViews', trying),
+    drainViewsTogether: drainBy('takeViews', together),
     drainAwaiting: drainBy('forAwait', awaiting),
     drainBlocking: drainBy('takeBlocking', blocking),
     echo: echoBy('echo', async () => {
-      await sender.send(message);
+      await sender.send(message(1));
       return receiver.receive();
     }),
     echoBlocking: echoBy('echoBlocking', () => {
-      sender.sendBlocking(message);
+      sender.sendBlocking(message(1));
       return receiver.receiveBlocking();
     }),
     end: () => queues.end(),
@@ -126,7 +136,8 @@ export async function queueLines(length) {
 export async function processLine(serialization, length) {
   const child = fork(program('message-end.js'), { serialization });
   await once(child, 'message');
-  return lineOver(serialization === 'json' ? 'c'.repeat(length) : Buffer.from(bytesOf(length)), {
+  const texts = ['a', 'b', 'c'].map((letter) => letter.repeat(length));
+  return lineOver(serialization === 'json' ? texts : sourcesOf(length).map((bytes) => Buffer.from(bytes)), {
     post: (message) => child.send(message),
     emitter: child,
     end: async () => {
@@ -141,21 +152,24 @@ export async function processLine(serialization, length) {
 export async function portLine(length) {
   const thread = new Worker(program('message-end.js'));
   await once(thread, 'message');
-  return lineOver(bytesOf(length), {
-    post: (message) => thread.postMessage(message),
-    emitter: thread,
-    end: async () => {
-      await thread.terminate();
+  return lineOver(
+    sourcesOf(length).map((bytes) => bytes.slice()),
+    {
+      post: (message) => thread.postMessage(message),
+      emitter: thread,
+      end: async () => {
+        await thread.terminate();
+      },
     },
-  });
+  );
 }
 
 /** So many are sent at once; then the other end says that it has them. Unlimited, they would fill the memory. */
 const WINDOW_BYTES = 4 * 1024 * 1024;
 const MOST_AT_ONCE = 1_000;
 
-function lineOver(message, { post, emitter, end }) {
-  const atOnce = Math.min(MOST_AT_ONCE, Math.ceil(WINDOW_BYTES / message.length));
+function lineOver(sources, { post, emitter, end }) {
+  const atOnce = Math.min(MOST_AT_ONCE, Math.ceil(WINDOW_BYTES / sources[0].length));
   return {
     async drain(count) {
       post({ do: 'take', count, atOnce });
@@ -164,7 +178,7 @@ function lineOver(message, { post, emitter, end }) {
       for (let sent = 0; sent < count; ) {
         const answer = once(emitter, 'message');
         const until = Math.min(count, sent + atOnce);
-        for (; sent < until; sent++) post(message);
+        for (; sent < until; sent++) post(sources[sent % sources.length]);
         const [taken] = await answer;
         check(taken === sent, `${taken} of ${sent} messages`);
       }
@@ -177,14 +191,14 @@ function lineOver(message, { post, emitter, end }) {
       await new Promise((resolve) => {
         let left = count;
         const back = (answer) => {
-          check(answer.length === message.length, 'another message');
+          check(answer.length === sources[0].length, 'another message');
           left -= 1;
-          if (left > 0) return post(message);
+          if (left > 0) return post(sources[0]);
           emitter.off('message', back);
           resolve();
         };
         emitter.on('message', back);
-        post(message);
+        post(sources[0]);
       });
       return milliseconds(from, now());
     },

@@ -16,6 +16,7 @@ export function isWhole(message: MessageBytes): message is Uint8Array {
 
 /** Also of bytes that another realm made. Throws `ERR_MESSAGE_TOO_LARGE`, and what is no bytes. */
 export function lengthOf(message: MessageBytes): number {
+  if (message instanceof Uint8Array && message.length <= MAX_MESSAGE_BYTES) return message.length;
   let length = 0;
   for (const piece of isWhole(message) ? [message] : message) {
     if (!(piece instanceof Uint8Array) && !isUint8Array(piece)) throw notBytes(piece);

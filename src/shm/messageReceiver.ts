@@ -21,6 +21,8 @@ export class MessageReceiver {
   #part: { readonly bytes: Uint8Array; filled: number } | undefined;
   /** So much is looked at by somebody, and is given back with the next call. */
   #viewedBytes = 0;
+  /** For views of what does not lie in one piece; so no larger than the ring. */
+  #scratch = new Uint8Array(0);
   #lastBytes = 0;
 
   /** @internal */
@@ -161,8 +163,10 @@ export class MessageReceiver {
   /** Undefined when it must be tried again. */
   #take(isView: boolean, isLast: boolean): Uint8Array | 'detached' | undefined {
     const side = this.#side;
-    side.check();
-    if (side.isDetached && side.ending === null) return 'detached';
+    if (side.isDetached) {
+      side.check();
+      if (side.ending === null) return 'detached';
+    }
     try {
       if (this.#viewedBytes > 0) this.#endView();
       const message = this.#next(isView);
@@ -193,15 +197,21 @@ export class MessageReceiver {
     }
     if (!ring.has(needed)) return undefined;
     ring.skip(LENGTH_BYTES);
-    const view = isView ? ring.view(length) : undefined;
-    if (view !== undefined) {
+    if (isView) {
       this.#viewedBytes = needed - LENGTH_BYTES;
-      return view;
+      return ring.view(length) ?? this.#joined(length);
     }
     const message = ring.copy(length);
     ring.skip(needed - LENGTH_BYTES);
     if (ring.pendingBytes > ring.sizeBytes >> 2) this.#release();
     return message;
+  }
+
+  /** What lies across the end of the ring, where nothing else is before the next message. */
+  #joined(length: number): Uint8Array {
+    if (this.#scratch.length < length) this.#scratch = new Uint8Array(length);
+    this.#ring.copyInto(this.#scratch, 0, length);
+    return this.#scratch.subarray(0, length);
   }
 
   /** With a message that is longer than the ring. */

@@ -151,8 +151,10 @@ export class MessageSender {
   /** Undefined when it must be tried again. */
   #push(message: MessageBytes, length: number, flush: boolean, isLast: boolean): 'sent' | 'detached' | undefined {
     const side = this.#side;
-    side.check();
-    if (side.isDetached) return side.ending === null ? 'detached' : this.#end(side.ending);
+    if (side.isDetached) {
+      side.check();
+      return side.ending === null ? 'detached' : this.#end(side.ending);
+    }
     // Learnt before anything is written: no descriptor may be left to ring it with.
     void side.hasPeer;
     if (side.peerDetached) return this.#end('detached');

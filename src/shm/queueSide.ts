@@ -15,6 +15,7 @@ import type { Part } from './layout.js';
 import { wordPart } from './layout.js';
 import type { BlockingWaitOptions, MemberLine, Place, WaitOptions } from './member.js';
 import { Sleeper } from './sleeper.js';
+import type { Words } from './words.js';
 
 /** Written once, by the creator. */
 export const RING_BYTES = HEADER_WORDS;
@@ -73,8 +74,10 @@ const DEATH_CHECK_MS = 1;
 
 export class QueueSide {
   readonly chunk: Chunk;
+  readonly #words: Words;
   readonly #own: SideWords;
   readonly #other: SideWords;
+  readonly #otherDetached: number;
   readonly #sleeper: Sleeper;
   readonly #otherSleeper: Sleeper;
   readonly #asleep = new Set<object>();
@@ -96,6 +99,8 @@ export class QueueSide {
     this.#beforeDetach = beforeDetach;
     this.#watch = peer;
     const { words, member } = chunk;
+    this.#words = words;
+    this.#otherDetached = this.#other.detached;
     this.#sleeper = new Sleeper(words, this.#own.sleeper, member);
     this.#otherSleeper = new Sleeper(words, this.#other.sleeper, member);
     const holder = words.compareExchange(this.#own.member, 0, member.number);
@@ -114,6 +119,7 @@ export class QueueSide {
     return this.#ending;
   }
 
+  /** Also when its segment is detached, and when its memory is broken: as long as it is not, `check` finds nothing. */
   get isDetached(): boolean {
     return this.#isDetached;
   }
@@ -159,7 +165,7 @@ export class QueueSide {
   }
 
   get peerDetached(): boolean {
-    return this.chunk.words.load(this.#other.detached) !== 0;
+    return this.#words.load(this.#otherDetached) !== 0;
   }
 
   /**
@@ -230,7 +236,7 @@ export class QueueSide {
     this.#stopListening();
     if (this.chunk.segment.isAttached) {
       if (this.#broken === undefined) this.#beforeDetach();
-      this.chunk.words.store(this.#own.detached, 1);
+      this.#words.store(this.#own.detached, 1);
       this.wakeOther();
     }
     if (this.#asleep.size > 0) this.wakeOwn();
@@ -248,7 +254,7 @@ export class QueueSide {
 
   #peer(): number {
     if (this.#peerNumber !== 0) return this.#peerNumber;
-    const number = this.chunk.words.load(this.#other.member);
+    const number = this.#words.load(this.#other.member);
     if (number === 0) return 0;
     // Gets to know its doorbell while nothing can be lost if that fails.
     this.chunk.member.isGone(number);
