@@ -321,7 +321,8 @@ export class SharedBarrier {
 
   /** Without the dead. */
   #countPresent(phase: number): number {
-    while (this.#seats.attendance(phase, true).gone !== 0) this.#removeDead();
+    // Also one that has arrived may be dead.
+    this.#removeDead();
     return this.#seats.attendance(phase, false).present;
   }
 

@@ -187,3 +187,16 @@ test('who detaches the segment leaves a dynamic party and breaks a static one', 
     await assert.rejects(leaving.arriveAndWait(), { code: 'ERR_SEGMENT_DETACHED' });
   }
 });
+
+test('F-80: one that was killed when it had arrived is not there any more: who leaves then is the last one out', async () => {
+  await using company = new Company();
+  const table = await setTable(company);
+  const barrier = putBarrier(table, { maxParties: 2 });
+  barrier.join();
+  const child = company.child(peer, 'joinAndStay', table.segment, 'arrived');
+  await table.ready.wait();
+  await child.kill();
+  assert.equal(barrier.participants, 2);
+  assert.equal(barrier.leave(), true);
+  assert.equal(barrier.lost, 1);
+});

@@ -20,12 +20,14 @@ export async function goThrough(seat: Seat): Promise<{ readonly elected: number;
   return { elected, early };
 }
 
-/** Joins, says so, and never arrives. */
+/** Joins, says so, and never arrives; or has arrived, and stays there. */
 export async function joinAndStay(seat: Seat): Promise<void> {
   const table = sitAtTable(seat);
   const { ready, never } = bells(table);
   never.own();
-  SharedBarrier.attach(table.lookup('barrier')).join();
+  const barrier = SharedBarrier.attach(table.lookup('barrier'));
+  barrier.join();
+  if (seat.arg === 'arrived') await barrier.arriveAndWait({ timeoutMs: 0 });
   ready.set();
   await never.wait();
 }
