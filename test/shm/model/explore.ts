@@ -29,6 +29,8 @@ export interface Model<State> {
   readonly programs: Readonly<Record<string, Program<State>>>;
   /** Those of the processes that can be killed. */
   readonly mortal?: readonly string[];
+  /** False when it is not its turn: only some of the interleavings are wanted. It must not change the state. */
+  readonly mayMove?: (state: State, name: string) => boolean;
   /** What the system does when one is killed: closes its descriptors, wakes who watches it. */
   readonly died?: (state: State, name: string) => void;
   /** What is wrong with a state, if anything. */
@@ -82,7 +84,9 @@ export function explore<State>(model: Model<State>): Exploration {
       if (queue.length > MOST_STATES) throw new Error('too many states: make the model smaller');
       const node = queue[index] as Node;
       const left = Object.entries(node.at).filter(([, step]) => step !== END && step !== DEAD);
-      const moves = left.filter(([name, step]) => move(model, node, name, step, reach));
+      const seen = model.mayMove === undefined ? undefined : (JSON.parse(node.state) as State);
+      const isTurn = (name: string): boolean => seen === undefined || (model.mayMove?.(seen, name) ?? true);
+      const moves = left.filter(([name, step]) => move(model, node, name, isTurn(name) ? step : undefined, reach));
       if (left.length === 0) {
         ends.push(node);
         const wrong = model.atEnd?.(JSON.parse(node.state) as State, node.at);
@@ -100,13 +104,20 @@ export function explore<State>(model: Model<State>): Exploration {
   return { states: queue.length, ends: ends.length };
 }
 
-/** Takes the step in every way it can go. False when it can only sleep. */
-function move<State>(model: Model<State>, node: Node, name: string, step: string, reach: Reach<State>): boolean {
+/** Takes the step, if there is one, in every way it can go. False when it can only sleep. */
+function move<State>(
+  model: Model<State>,
+  node: Node,
+  name: string,
+  step: string | undefined,
+  reach: Reach<State>,
+): boolean {
   if (model.mortal?.includes(name)) {
     const state = JSON.parse(node.state) as State;
     model.died?.(state, name);
     reach({ ...node.at, [name]: DEAD }, state, `${name} dies`, node);
   }
+  if (step === undefined) return false;
   const state = JSON.parse(node.state) as State;
   const by = `${name}.${step}`;
   const next = run(node, by, () => model.programs[name]?.[step]?.(state));

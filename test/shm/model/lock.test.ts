@@ -96,7 +96,7 @@ const scenarios = {
   writerDies: (code) => check(code, { writer: writer(code), reader: reader(code) }, { mortal: ['writer'] }),
   readerDies: (code) => check(code, { writer: writer(code), reader: reader(code) }, { mortal: ['reader'] }),
   twice: (code) =>
-    check(code, { twice: user(code, 'exclusive', false, 2), reader: reader(code) }, { interruptions: 5 }),
+    check(code, { twice: user(code, 'exclusive', false, 2), reader: reader(code) }, { interruptions: 4 }),
   three: (code) =>
     check(code, { writer: writer(code), mender: mender(code), reader: reader(code) }, { interruptions: 2 }),
   threeAndDeath: (code) =>

@@ -3,7 +3,7 @@
  * nothing wrong with such a copy would find nothing wrong with anything.
  */
 import assert from 'node:assert/strict';
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -22,7 +22,11 @@ export async function withMistake({ file, from, to }: Mistake): Promise<SharedMe
   const folder = mkdtempSync(join(tmpdir(), 'bgworker-mutant-'));
   try {
     for (const part of ['base', 'shm']) {
-      cpSync(fileURLToPath(new URL(`../../../src/${part}`, import.meta.url)), join(folder, part), { recursive: true });
+      const from = fileURLToPath(new URL(`../../../src/${part}`, import.meta.url));
+      mkdirSync(join(folder, part));
+      for (const name of readdirSync(from)) {
+        if (name.endsWith('.js')) copyFileSync(join(from, name), join(folder, part, name));
+      }
     }
     writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
     const path = join(folder, 'shm', `${file}.js`);

@@ -122,6 +122,7 @@ export function exploreStepwise(given: StepwiseModel): Exploration {
   const whole: Model<Memory> = {
     start,
     programs,
+    ...(model.interruptions === undefined ? {} : { mayMove: mayMove(names, model.interruptions) }),
     ...(model.mortal === undefined ? {} : { mortal: model.mortal }),
     died: (memory, name) => {
       const dead = names.indexOf(name) + 1;
@@ -136,15 +137,22 @@ export function exploreStepwise(given: StepwiseModel): Exploration {
   return explore(whole);
 }
 
+function mayMove(names: readonly string[], limit: number): (memory: Memory, name: string) => boolean {
+  return (memory, name) => memory.interruptions < limit || !interrupts(memory, names.indexOf(name) + 1);
+}
+
+/** Whether it is another's turn, who could go on. */
+function interrupts({ running, isAboutToSleep, rings }: Memory, number: number): boolean {
+  return running !== 0 && running !== number && !(isAboutToSleep && rings[running] === 0);
+}
+
 function turn(model: Prepared, memory: Memory, name: string, number: number): string {
-  const { running, isAboutToSleep, rings } = memory;
-  const interrupts = running !== 0 && running !== number && !(isAboutToSleep && rings[running] === 0);
-  if (interrupts && memory.interruptions >= (model.interruptions ?? Number.POSITIVE_INFINITY)) return BLOCKED;
+  const isInterruption = interrupts(memory, number);
   const next = takeStep(model, memory, name, number);
   if (next === BLOCKED || model.interruptions === undefined) return next;
   memory.running = next === END ? 0 : number;
   memory.isAboutToSleep = next === 'sleep';
-  if (interrupts) memory.interruptions += 1;
+  if (isInterruption) memory.interruptions += 1;
   return next;
 }
 
