@@ -139,13 +139,14 @@ export class SharedLock {
   acquireBlocking(mode: LockMode | undefined, options: BlockingWaitOptions): Held | 'timeout';
   acquireBlocking(mode: LockMode = 'exclusive', options: BlockingWaitOptions = {}): Held | 'timeout' {
     const wait = this.#attempt(mode, true, options);
-    this.#waits.add(wait);
+    let share: Share | undefined;
     try {
-      const share = wait.look();
+      share = wait.look();
       if (share !== undefined) return this.#hold(share);
+      this.#waits.add(wait);
       return this.#parts.chunk.member.waitBlocking(this.#placeOf(wait), options);
     } finally {
-      this.#end(wait);
+      if (share === undefined) this.#end(wait);
     }
   }
 
