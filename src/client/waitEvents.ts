@@ -6,7 +6,7 @@ import { runtime } from './runtime.js';
 
 /**
  * This worker waits for something, for people to see; gives what ends it, which may be called twice. `isBlocking`: the event
- * loop stands still until then. Outside a worker it is told to nobody.
+ * loop stands still until then, and the wait has lasted a while. Outside a worker it is told to nobody.
  */
 export function beginWait(event: string, isBlocking = false): () => void {
   return runtime.worker?.beginWait?.(event, isBlocking) ?? NOTHING;

@@ -7,6 +7,9 @@
  * opens one is told (ENXIO, ENOENT), and poll(2) on it ends at once (POLLERR). No pid is asked, so none can have a new
  * owner. Signals would be as fast, but libuv's pipe of signals overflows, and then SIGTERM is lost.
  *
+ * Nobody stays asleep because the one who is to wake him has no descriptor left: one is kept for that, and those of other
+ * doorbells are given up for it.
+ *
  * The event loop hears it while somebody listens. Code that cannot yield waits in poll(2), for its bell, for the death
  * of the peer it waits for, and for its line to the postmaster.
  */
@@ -53,6 +56,8 @@ export class Doorbell {
   readonly #heard: () => void;
   /** Descriptors for writing, by number. */
   readonly #peers = new Map<number, number>();
+  /** One that is good for nothing but being closed when another is needed. */
+  #reserve: number | undefined;
   readonly #gone = new Set<number>();
   readonly #scratch = Buffer.alloc(READ_BYTES);
   #descriptors = new Int32Array(16);
@@ -69,9 +74,11 @@ export class Doorbell {
     if (libC().mkfifo(path, 0o600) === FAILED) throw cannotRing(path, `mkfifo ${libC().lastError()}`);
     try {
       // For both, so that it never ends while nobody is about to ring.
+      this.#reserve = openSync(directory, constants.O_RDONLY);
       this.#descriptor = openSync(path, constants.O_RDWR | constants.O_NONBLOCK);
     } catch (error) {
       unlinkSync(path);
+      if (this.#reserve !== undefined) closeSync(this.#reserve);
       throw cannotRing(path, error instanceof Error ? error.message : String(error));
     }
   }
@@ -107,7 +114,8 @@ export class Doorbell {
     // Whom we have never met is asked after by its name, which is removed.
     if (descriptor === undefined) return;
     this.#peers.delete(number);
-    closeSync(descriptor);
+    if (this.#reserve === undefined) this.#reserve = descriptor;
+    else closeSync(descriptor);
     this.#gone.add(number);
     for (const oldest of this.#gone) {
       if (this.#gone.size <= MAX_GONE) break;
@@ -124,10 +132,9 @@ export class Doorbell {
 
   /** While anybody listens the process is kept alive. */
   listen(): void {
-    this.#listeners += 1;
-    if (this.#listeners > 1) return;
     this.#socket ??= this.#openSocket();
-    this.#socket.ref();
+    this.#listeners += 1;
+    if (this.#listeners === 1) this.#socket.ref();
   }
 
   unlisten(): void {
@@ -179,6 +186,8 @@ export class Doorbell {
     this.#isClosed = true;
     for (const descriptor of this.#peers.values()) closeSync(descriptor);
     this.#peers.clear();
+    if (this.#reserve !== undefined) closeSync(this.#reserve);
+    this.#reserve = undefined;
     if (this.#socket === undefined) closeSync(this.#descriptor);
     else this.#socket.destroy();
     try {
@@ -192,17 +201,47 @@ export class Doorbell {
     const known = this.#peers.get(number);
     if (known !== undefined) return known;
     if (this.#isClosed || this.#gone.has(number)) return undefined;
-    try {
-      const path = join(this.#directory, String(number));
-      const descriptor = openSync(path, constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW);
-      this.#peers.set(number, descriptor);
-      return descriptor;
-    } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
-      if (code === 'ENXIO' || code === 'ENOENT') return undefined;
-      // Out of descriptors: no word about that one's life.
-      throw error;
+    for (;;) {
+      try {
+        const path = join(this.#directory, String(number));
+        const descriptor = openSync(path, constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW);
+        this.#peers.set(number, descriptor);
+        return descriptor;
+      } catch (error) {
+        const { code } = error as NodeJS.ErrnoException;
+        if (code === 'ENXIO' || code === 'ENOENT') {
+          this.#keepReserve();
+          return undefined;
+        }
+        if ((code === 'EMFILE' || code === 'ENFILE') && this.#giveUpOne()) continue;
+        // No word about that one's life.
+        throw error;
+      }
     }
+  }
+
+  #keepReserve(): void {
+    if (this.#reserve !== undefined) return;
+    try {
+      this.#reserve = openSync(this.#directory, constants.O_RDONLY);
+    } catch {
+      // Somebody else was quicker.
+    }
+  }
+
+  /** Closes one that is not needed just now. False when there is none. */
+  #giveUpOne(): boolean {
+    if (this.#reserve !== undefined) {
+      closeSync(this.#reserve);
+      this.#reserve = undefined;
+      return true;
+    }
+    for (const [number, descriptor] of this.#peers) {
+      this.#peers.delete(number);
+      closeSync(descriptor);
+      return true;
+    }
+    return false;
   }
 
   #openSocket(): Socket {

@@ -59,9 +59,15 @@ export interface MemberOptions {
   /** Where the doorbells are. */
   readonly doorbells: string;
   readonly lines?: () => readonly MemberLine[];
-  /** Tells what this process waits for, until what it gives is called. `isBlocking`: the event loop stands still. */
+  /**
+   * Tells what this process waits for, until what it gives is called. `isBlocking`: the event loop stands still, and has
+   * done so for a while.
+   */
   readonly beginWait?: (event: string, isBlocking: boolean) => () => void;
 }
+
+/** A blocking wait is told when it has lasted so long: nobody sees less, and short ones cost nothing. */
+const TOLD_AFTER_MS = 50;
 
 export class Member {
   readonly number: number;
@@ -145,20 +151,22 @@ export class Member {
     if (timeoutMs === 0) return 'timeout';
     const soon = this.#patience.look(() => place.look());
     if (soon !== undefined) return soon;
-    const endAt = performance.now() + timeoutMs;
-    const endWait = this.#beginWait(place.event, true);
+    const beganAt = performance.now();
+    let endWait: (() => void) | undefined;
     try {
       for (;;) {
         place.sleep();
         const found = place.look();
         if (found !== undefined) return found;
-        const leftMs = endAt - performance.now();
-        if (leftMs <= 0) return 'timeout';
-        this.#block(leftMs, place.peer?.() ?? 0, place.line?.());
+        const lastedMs = performance.now() - beganAt;
+        if (lastedMs >= timeoutMs) return 'timeout';
+        if (lastedMs >= TOLD_AFTER_MS) endWait ??= this.#beginWait(place.event, true);
+        const untilMs = endWait === undefined ? Math.min(TOLD_AFTER_MS, timeoutMs) : timeoutMs;
+        this.#block(untilMs - lastedMs, place.peer?.() ?? 0, place.line?.());
       }
     } finally {
+      endWait?.();
       place.rise();
-      endWait();
     }
   }
 
@@ -168,19 +176,21 @@ export class Member {
       let unlisten: (() => void) | undefined;
       const endWait = this.#beginWait(place.event, false);
       const end = (): void => {
-        this.#waits.delete(look);
+        if (!this.#waits.delete(look)) return;
         this.#doorbell.unlisten();
         unlisten?.();
         clearTimeout(timer);
         signal?.removeEventListener('abort', aborted);
-        place.rise();
         endWait();
+        place.rise();
       };
       const aborted = (): void => {
         end();
         reject(signal?.reason);
       };
       const look = (): void => {
+        // One of those who looked before it may have called it off.
+        if (!this.#waits.has(look)) return;
         try {
           this.#checkThere();
           const found = place.look() ?? this.#lookAsleep(place);

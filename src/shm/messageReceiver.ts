@@ -12,6 +12,19 @@ import { WaitingLine } from './waitingLine.js';
 
 const EVENT = 'MessageQueueReceive';
 
+/** What is made of a message. @internal */
+export interface Reading<T> {
+  /** `make` may be given the queue's own memory. */
+  readonly isView: boolean;
+  /** What is made of it lies there still: it is the sender's again only with the next call. */
+  readonly isKept: boolean;
+  /** Called when the message is taken, before the next one can be. What it throws is thrown, and the message is gone. */
+  make(message: Uint8Array): T;
+}
+
+const COPIED: Reading<Uint8Array> = { isView: false, isKept: false, make: (message) => message };
+const VIEWED: Reading<Uint8Array> = { isView: true, isKept: true, make: (message) => message };
+
 /** The one process that receives from a queue. All methods throw `ERR_PEER_DIED` when it is empty and the sender gone. */
 export class MessageReceiver {
   readonly #side: QueueSide;
@@ -23,7 +36,8 @@ export class MessageReceiver {
   #viewedBytes = 0;
   /** For views of what does not lie in one piece; so no larger than the ring. */
   #scratch = new Uint8Array(0);
-  #lastBytes = 0;
+  /** How long the message was that was taken last. */
+  #takenBytes = 0;
 
   /** @internal */
   constructor(side: QueueSide, ring: RingReader) {
@@ -49,7 +63,7 @@ export class MessageReceiver {
 
   /** The next message, copied, if it is there; never waits. Also `'wouldBlock'` as long as a `receive` is waiting. */
   tryReceive(): Uint8Array | 'wouldBlock' | 'detached' {
-    return this.#try(false);
+    return this.tryTake(COPIED);
   }
 
   /**
@@ -57,36 +71,36 @@ export class MessageReceiver {
    * which holds the message until the next call of a method that receives here, and must not be written to.
    */
   tryReceiveView(): Uint8Array | 'wouldBlock' | 'detached' {
-    return this.#try(true);
+    return this.tryTake(VIEWED);
   }
 
   /** The next message, copied. Several calls get theirs in order. The signal loses no message. */
   async receive(options?: { readonly signal?: AbortSignal }): Promise<Uint8Array | 'detached'> {
     options?.signal?.throwIfAborted();
-    return this.#takeAtOnce(false) ?? this.#takeInTurn(false, options?.signal);
+    return this.takeAtOnce(COPIED) ?? this.takeInTurn(COPIED, options?.signal);
   }
 
   /** As `receive`, by the rules of `tryReceiveView`. */
   async receiveView(options?: { readonly signal?: AbortSignal }): Promise<Uint8Array | 'detached'> {
     options?.signal?.throwIfAborted();
-    return this.#takeAtOnce(true) ?? this.#takeInTurn(true, options?.signal);
+    return this.takeAtOnce(VIEWED) ?? this.takeInTurn(VIEWED, options?.signal);
   }
 
   /** The next message, copied; the event loop stands still until it is there. Those who wait for a `receive` come first. */
   receiveBlocking(options?: BlockingWaitOptions): Uint8Array | 'detached' | 'timeout' {
-    return this.#receiveBlocking(false, options);
+    return this.takeBlocking(COPIED, options);
   }
 
   /** As `receiveBlocking`, by the rules of `tryReceiveView`. */
   receiveViewBlocking(options?: BlockingWaitOptions): Uint8Array | 'detached' | 'timeout' {
-    return this.#receiveBlocking(true, options);
+    return this.takeBlocking(VIEWED, options);
   }
 
   /** Message by message, copied, until the sender detaches. Leaving the loop detaches nothing. */
   [Symbol.asyncIterator](): AsyncIterableIterator<Uint8Array> {
     const iterator: AsyncIterableIterator<Uint8Array> = {
       next: async () => {
-        const message = this.#takeAtOnce(false) ?? (await this.#takeInTurn(false, undefined));
+        const message = this.takeAtOnce(COPIED) ?? (await this.takeInTurn(COPIED, undefined));
         return message === 'detached' ? { done: true, value: undefined } : { done: false, value: message };
       },
       [Symbol.asyncIterator]: () => iterator,
@@ -102,7 +116,7 @@ export class MessageReceiver {
    */
   watch(take: (message: Uint8Array) => void, ended: (how: unknown) => void): () => void {
     return this.#side.chunk.member.watch(
-      this.#place(false),
+      this.#place(COPIED),
       (message) => {
         if (message === 'detached') {
           ended(message);
@@ -134,52 +148,67 @@ export class MessageReceiver {
     this.#side.detach();
   }
 
-  #try(isView: boolean): Uint8Array | 'wouldBlock' | 'detached' {
+  /** As `tryReceive`, for something else than bytes. @internal */
+  tryTake<T>(reading: Reading<T>): T | 'wouldBlock' | 'detached' {
     if (!this.#line.isEmpty) return 'wouldBlock';
-    return this.#take(isView, false) ?? 'wouldBlock';
+    return this.#take(reading, false) ?? 'wouldBlock';
   }
 
-  /** Undefined when there is none, or when others are to have their turn first. */
-  #takeAtOnce(isView: boolean): Uint8Array | 'detached' | undefined {
-    if (!this.#line.mayGoOn(this.#lastBytes)) return undefined;
-    const message = this.#take(isView, false);
-    if (message !== undefined) this.#lastBytes = message.length;
-    return message;
+  /** For something else than bytes. Undefined when there is none, or when others are to have their turn first. @internal */
+  takeAtOnce<T>(reading: Reading<T>): T | 'detached' | undefined {
+    return this.#line.mayGoOn(this.#takenBytes) ? this.#take(reading, false) : undefined;
   }
 
-  #takeInTurn(isView: boolean, signal: AbortSignal | undefined): Promise<Uint8Array | 'detached'> {
-    return this.#line.join((isLast) => this.#take(isView, isLast), { signal });
+  /** Behind those who came before. @internal */
+  takeInTurn<T>(reading: Reading<T>, signal: AbortSignal | undefined): Promise<T | 'detached'> {
+    return this.#line.join((isLast) => this.#take(reading, isLast), { signal });
   }
 
-  #receiveBlocking(isView: boolean, options: BlockingWaitOptions | undefined): Uint8Array | 'detached' | 'timeout' {
-    const message = this.#line.isEmpty ? this.#take(isView, false) : undefined;
-    return message ?? this.#side.chunk.member.waitBlocking(this.#place(isView), options);
+  /** As `receiveBlocking`, for something else than bytes. @internal */
+  takeBlocking<T>(reading: Reading<T>, options: BlockingWaitOptions | undefined): T | 'detached' | 'timeout' {
+    const taken = this.#line.isEmpty ? this.#take(reading, false) : undefined;
+    return taken ?? this.#side.chunk.member.waitBlocking(this.#place(reading), options);
   }
 
-  #place(isView: boolean): Place<Uint8Array | 'detached'> {
-    return this.#side.place(EVENT, (isLast) => (this.#line.serve(isLast) ? this.#take(isView, isLast) : undefined));
+  #place<T>(reading: Reading<T>): Place<T | 'detached'> {
+    return this.#side.place(EVENT, (isLast) => (this.#line.serve(isLast) ? this.#take(reading, isLast) : undefined));
   }
 
   /** Undefined when it must be tried again. */
-  #take(isView: boolean, isLast: boolean): Uint8Array | 'detached' | undefined {
+  #take<T>(reading: Reading<T>, isLast: boolean): T | 'detached' | undefined {
     const side = this.#side;
     if (side.isDetached) {
       side.check();
       if (side.ending === null) return 'detached';
     }
+    let message: Uint8Array | undefined;
     try {
+      // Learnt before anything is taken: it must be possible to ring it.
+      void side.hasPeer;
       if (this.#viewedBytes > 0) this.#endView();
-      const message = this.#next(isView);
-      if (message !== undefined) return message;
-      this.#release();
-      const ending = side.ended(isLast);
-      if (ending === undefined) return undefined;
-      const last = this.#next(isView);
-      if (last !== undefined) return last;
-      this.#part = undefined;
-      return side.end(ending);
+      message = this.#next(reading.isView);
+      if (message === undefined) {
+        this.#release();
+        const ending = side.ended(isLast);
+        if (ending === undefined) return undefined;
+        message = this.#next(reading.isView);
+        if (message === undefined) {
+          this.#part = undefined;
+          return side.end(ending);
+        }
+      }
     } catch (error) {
       throw side.broke(error);
+    }
+    return this.#make(message, reading);
+  }
+
+  #make<T>(message: Uint8Array, { make, isKept }: Reading<T>): T {
+    this.#takenBytes = message.length;
+    try {
+      return make(message);
+    } finally {
+      if (!isKept && this.#viewedBytes > 0) this.#endView();
     }
   }
 

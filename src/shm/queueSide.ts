@@ -220,6 +220,7 @@ export class QueueSide {
       },
       rise: () => {
         unlisten?.();
+        unlisten = undefined;
         this.#asleep.delete(place);
         if (this.#asleep.size === 0) this.#sleeper.rise();
       },
@@ -234,12 +235,12 @@ export class QueueSide {
     if (this.#isDetached) return;
     this.#isDetached = true;
     this.#stopListening();
+    if (this.#asleep.size > 0) this.wakeOwn();
     if (this.chunk.segment.isAttached) {
       if (this.#broken === undefined) this.#beforeDetach();
       this.#words.store(this.#own.detached, 1);
       this.wakeOther();
     }
-    if (this.#asleep.size > 0) this.wakeOwn();
   }
 
   #attachPlace(): Place<'attached' | 'detached'> {

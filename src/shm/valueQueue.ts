@@ -8,7 +8,7 @@
  * never gets there.
  */
 import type { BlockingWaitOptions, WaitOptions } from './member.js';
-import type { MessageReceiver } from './messageReceiver.js';
+import type { MessageReceiver, Reading } from './messageReceiver.js';
 import type { MessageSender, SendOptions } from './messageSender.js';
 import type { ValueDecoderOptions } from './valueDecoder.js';
 import { ValueDecoder } from './valueDecoder.js';
@@ -29,8 +29,8 @@ export class ValueSender<T = unknown> {
 
   /**
    * Sends it if there is room; never waits. A value that is longer than the ring is `'sent'` when it is begun, and goes
-   * on by itself: until it is through, the next one would block. Throws `ERR_NOT_SERIALIZABLE`, `ERR_MESSAGE_TOO_LARGE`
-   * and `ERR_PEER_DIED`.
+   * on by itself: until it is through, the next one would block, and `detach` would drop it, which `await send` does not
+   * leave one to guess. Throws `ERR_NOT_SERIALIZABLE`, `ERR_MESSAGE_TOO_LARGE` and `ERR_PEER_DIED`.
    */
   trySend(value: T, options?: SendOptions): 'sent' | 'wouldBlock' | 'detached' {
     if (this.#mustBeAlone) return 'wouldBlock';
@@ -90,7 +90,7 @@ export class ValueSender<T = unknown> {
     return this.#sender.waitForAttach(options);
   }
 
-  /** As MessageSender's: what was sent is received; sends that still wait get `'detached'`. */
+  /** As MessageSender's: what was sent is received, but for one that has only begun; sends that wait get `'detached'`. */
   detach(): void {
     this.#sender.detach();
   }
@@ -102,7 +102,8 @@ export class ValueSender<T = unknown> {
 
   /** A message that has begun must be brought to its end, or no other can follow. */
   #finishIfBegun(pieces: readonly Uint8Array[], options: SendOptions | undefined): boolean {
-    if (!this.#sender.hasBegun) return false;
+    // While others wait it is one of theirs that has begun.
+    if (!this.#sender.hasBegun || this.#sender.isBusy) return false;
     // Whoever sends the next one is told what became of it.
     this.#send(copyOf(pieces), options, false).catch(() => {});
     return true;
@@ -129,12 +130,18 @@ export class ValueSender<T = unknown> {
 /** Receives values. Takes a receiver for itself, from the first message on. */
 export class ValueReceiver<T = unknown> {
   readonly #receiver: MessageReceiver;
-  readonly #decoder: ValueDecoder;
+  /** Decodes in the queue's own memory, before it is the sender's again. */
+  readonly #reading: Reading<{ readonly done: false; readonly value: T }>;
 
   /** With `view: true`, typed arrays are valid until the next receive. */
   constructor(receiver: MessageReceiver, options?: ValueDecoderOptions) {
     this.#receiver = receiver;
-    this.#decoder = new ValueDecoder(options);
+    const decoder = new ValueDecoder(options);
+    this.#reading = {
+      isView: true,
+      isKept: options?.view === true,
+      make: (message) => ({ done: false, value: decoder.decode(message) as T }),
+    };
   }
 
   /**
@@ -142,19 +149,24 @@ export class ValueReceiver<T = unknown> {
    * `ERR_BAD_VALUE` for what is no value, and `ERR_PEER_DIED`.
    */
   tryReceive(): IteratorResult<T, undefined> | null {
-    const message = this.#receiver.tryReceiveView();
-    return message === 'wouldBlock' ? null : this.#result(message);
+    const taken = this.#receiver.tryTake(this.#reading);
+    if (taken === 'wouldBlock') return null;
+    return taken === 'detached' ? done() : taken;
   }
 
   /** The next value; `done` when the sender has detached. The signal loses no value. */
   async receive(options?: { readonly signal?: AbortSignal }): Promise<IteratorResult<T, undefined>> {
-    return this.#result(await this.#receiver.receiveView(options));
+    options?.signal?.throwIfAborted();
+    const taken =
+      this.#receiver.takeAtOnce(this.#reading) ?? (await this.#receiver.takeInTurn(this.#reading, options?.signal));
+    return taken === 'detached' ? done() : taken;
   }
 
   /** As `receive`, but the event loop stands still; null when the time is over. Throws `ERR_WAIT_INTERRUPTED`. */
   receiveBlocking(options?: BlockingWaitOptions): IteratorResult<T, undefined> | null {
-    const message = this.#receiver.receiveViewBlocking(options);
-    return message === 'timeout' ? null : this.#result(message);
+    const taken = this.#receiver.takeBlocking(this.#reading, options);
+    if (taken === 'timeout') return null;
+    return taken === 'detached' ? done() : taken;
   }
 
   /** Value by value, until the sender detaches. Leaving the loop detaches nothing. */
@@ -170,11 +182,10 @@ export class ValueReceiver<T = unknown> {
   detach(): void {
     this.#receiver.detach();
   }
+}
 
-  #result(message: Uint8Array | 'detached'): IteratorResult<T, undefined> {
-    if (message === 'detached') return { done: true, value: undefined };
-    return { done: false, value: this.#decoder.decode(message) as T };
-  }
+function done(): IteratorReturnResult<undefined> {
+  return { done: true, value: undefined };
 }
 
 function copyOf(pieces: readonly Uint8Array[]): readonly Uint8Array[] {

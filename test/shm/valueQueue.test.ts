@@ -120,3 +120,38 @@ test('a stream of bytes passes through a queue, with back-pressure, to its end',
     Buffer.concat(Array.from({ length: 100 }, (_, index) => Buffer.alloc(100, index))),
   );
 });
+
+test('several receives at once each get the value that is theirs, whatever is sent in its place meanwhile', async () => {
+  await using company = new Company();
+  const [sender, receiver] = await valuePair(company, 256);
+  assert.equal(sender.trySend('the first text'), 'sent');
+  const both = [receiver.receive(), receiver.receive()];
+  while (sender.trySend('another text!!') === 'sent');
+  assert.deepEqual(
+    (await Promise.all(both)).map(({ value }) => value),
+    ['the first text', 'another text!!'],
+  );
+});
+
+test('a value that was received leaves its room to the sender at once, unless it may lie there', async () => {
+  for (const view of [false, true]) {
+    await using company = new Company();
+    const { sender, receiver } = await pair(company, 1024);
+    const values = new ValueSender(sender);
+    assert.equal(values.trySend(new Uint8Array(700)), 'sent');
+    assert.equal(new ValueReceiver(receiver, { view }).tryReceive()?.done, false);
+    assert.equal(values.trySend(new Uint8Array(700)), view ? 'wouldBlock' : 'sent');
+  }
+});
+
+test('a value that waited for its turn in vain is not sent, though a longer one before it has begun', async () => {
+  await using company = new Company();
+  const [sender, receiver] = await valuePair(company, 256);
+  const long = { text: 'x'.repeat(5000), id: 1 };
+  const sending = sender.send(long);
+  assert.equal(sender.sendBlocking(record(2), { timeoutMs: 1 }), 'timeout');
+  assert.deepEqual((await receiver.receive()).value, long);
+  assert.equal(await sending, 'sent');
+  assert.equal(await sender.send(record(3)), 'sent');
+  assert.deepEqual((await receiver.receive()).value, record(3));
+});
