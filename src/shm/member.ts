@@ -165,8 +165,8 @@ export class Member {
         this.#block(untilMs - lastedMs, place.peer?.() ?? 0, place.line?.());
       }
     } finally {
-      endWait?.();
       place.rise();
+      endWait?.();
     }
   }
 
@@ -181,8 +181,8 @@ export class Member {
         unlisten?.();
         clearTimeout(timer);
         signal?.removeEventListener('abort', aborted);
-        endWait();
         place.rise();
+        endWait();
       };
       const aborted = (): void => {
         end();
@@ -214,9 +214,14 @@ export class Member {
           Math.min(leftMs, 2 ** 31 - 1),
         );
       };
-      this.#waits.add(look);
       this.#doorbell.listen();
-      unlisten = place.listen?.(look);
+      this.#waits.add(look);
+      try {
+        unlisten = place.listen?.(look);
+      } catch (error) {
+        end();
+        throw error;
+      }
       signal?.addEventListener('abort', aborted, { once: true });
       if (timeoutMs !== Infinity) startTimer(performance.now() + timeoutMs);
       look();

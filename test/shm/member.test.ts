@@ -62,6 +62,26 @@ test('a wait that is called off by one who hears the same ring takes nothing any
   assert.equal(await last, 1);
 });
 
+test('a wait that cannot begin leaves nothing behind', async () => {
+  await using company = new Company();
+  const told: string[] = [];
+  const member = new Member({
+    number: company.nextNumber(),
+    doorbells: company.folder,
+    beginWait: () => () => told.push('over'),
+  });
+  let looks = 0;
+  const place = placeOf(() => void looks++);
+  const listen = (): never => assert.fail('no stream');
+  await assert.rejects(member.wait({ ...place, listen }), /no stream/);
+  assert.deepEqual(told, ['over']);
+  const looksBefore = looks;
+  member.wake(member.number);
+  await nextTurn();
+  assert.equal(looks, looksBefore);
+  member.close();
+});
+
 /** Until this is disposed of, no file can be opened. */
 function withoutDescriptors(): Disposable {
   const limit = (soft: string): unknown =>
