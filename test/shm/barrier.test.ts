@@ -121,7 +121,7 @@ test('three processes go through a hundred phases together, and one of them is e
 
 for (const isBlocking of [true, false]) {
   const how = isBlocking ? 'blocking' : 'on the event loop';
-  test(`F-80: one of a static party is killed: the barrier is broken, and who waits, ${how}, or comes is told`, async () => {
+  test(`F-80, R-BAR-5: one of a static party is killed: the barrier is broken, and who waits, ${how}, or comes is told`, async () => {
     await using company = new Company();
     const table = await setTable(company);
     const barrier = putBarrier(table, { parties: 3 });
@@ -144,7 +144,7 @@ for (const isBlocking of [true, false]) {
     assert.throws(() => (others(table, 1)[0] as SharedBarrier).join(), broken);
   });
 
-  test(`F-80: one of a dynamic party is killed: the others, who wait ${how}, go on, and are told how many are lost`, async () => {
+  test(`F-80, R-BAR-5: one of a dynamic party is killed: the others, who wait ${how}, go on, and are told how many are lost`, async () => {
     await using company = new Company();
     const table = await setTable(company);
     const barrier = putBarrier(table, { maxParties: 2 });
