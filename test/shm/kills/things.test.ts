@@ -33,8 +33,10 @@ for (const [name, deed] of Object.entries(deeds)) {
       if (signal !== 'SIGKILL') assert.equal(code, SURVIVED);
       return signal === null;
     };
-    for (let index = 0; index < MOST_STEPS; index += AT_ONCE) {
-      if ((await Promise.all([attempt(index), attempt(index + 1)])).every(Boolean)) return;
+    const all = Array.from({ length: MOST_STEPS }, (_, index) => index);
+    const tried = all.filter((index) => !deed.alike?.includes(index + 1));
+    for (let at = 0; at < tried.length; at += AT_ONCE) {
+      if ((await Promise.all(tried.slice(at, at + AT_ONCE).map(attempt))).every(Boolean)) return;
     }
     assert.fail('it never comes to its end');
   });
