@@ -7,7 +7,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { barrierParts, SharedBarrier } from '../dist/src/shm/barrier.js';
+import { SharedBarrier } from '../dist/src/shm/barrier.js';
+import { barrierParts } from '../dist/src/shm/barrierParty.js';
 import { ALIGNMENT } from '../dist/src/shm/chunk.js';
 import { WORK_COUNTER_PARTS, WorkCounter } from '../dist/src/shm/counter.js';
 import { LATCH_PARTS, SharedLatch } from '../dist/src/shm/latch.js';

@@ -9,49 +9,15 @@
  *
  * A death is noticed only of one that has a seat: of a static party, join as soon as the process is there.
  *
- * Model: barrier.c, which has a spinlock and counts. Here nobody holds anything: the state is one word (barrierState.ts),
- * the seats are each their owner's (barrierSeats.ts), and whoever sees that all have arrived moves the phase on, by one
- * operation that fails when somebody has joined since. So a death is at worst a seat that others clear.
+ * Model: barrier.c. When the phase moves on is in barrierParty.ts.
  */
 import { BgworkerError } from '../base/index.js';
-import { BarrierSeats, seatParts } from './barrierSeats.js';
-import { BarrierStateWord, nextPhase } from './barrierState.js';
+import type { BarrierOptions } from './barrierParty.js';
+import { BarrierParty, barrierSize, createBarrier } from './barrierParty.js';
+import { nextPhase } from './barrierState.js';
 import type { Chunk } from './chunk.js';
-import { aligned, beginThing, checkThing, finishThing, HEADER_PARTS, HEADER_WORDS } from './chunk.js';
-import type { Part } from './layout.js';
-import { longWordPart, wordPart } from './layout.js';
+import { checkThing } from './chunk.js';
 import type { BlockingWaitOptions, Place, WaitOptions } from './member.js';
-
-const CAPACITY = HEADER_WORDS;
-/** 0 for a dynamic party. */
-const PARTIES = HEADER_WORDS + 1;
-const STATE_LONG = (HEADER_WORDS + 2) / 2;
-/** How many died that had joined a dynamic party. */
-const LOST = HEADER_WORDS + 4;
-/** Who has broken a static party; 0 for nobody. */
-const BROKEN = HEADER_WORDS + 5;
-const SEATS = HEADER_WORDS + 6;
-
-/** For its picture. */
-export function barrierParts(options: BarrierOptions): Part[] {
-  return [
-    ...HEADER_PARTS,
-    wordPart(CAPACITY, 'capacity', 'its creator', 'how many seats there are'),
-    wordPart(PARTIES, 'parties', 'its creator', 'of a static party; 0: a dynamic one'),
-    longWordPart(STATE_LONG, 'state', 'who moves it on', 'the phase, two flags, a version: in one word'),
-    wordPart(LOST, 'lost', 'who finds one dead', 'how many died in a dynamic party'),
-    wordPart(BROKEN, 'broken', 'who finds one dead', 'who is missing in a static party; 0: nobody'),
-    ...seatParts(SEATS, capacityOf(options)),
-  ];
-}
-
-/** One of the two. */
-export interface BarrierOptions {
-  /** A static party of so many. */
-  readonly parties?: number;
-  /** A dynamic party of so many at most. Default: 64. */
-  readonly maxParties?: number;
-}
 
 /** What an arrival has led to. */
 export interface BarrierResult {
@@ -69,29 +35,20 @@ export interface BarrierResult {
 /** Where processes wait for each other. One object is one participant. PostgreSQL: a Barrier. */
 export class SharedBarrier {
   readonly #chunk: Chunk;
-  readonly #state: BarrierStateWord;
-  readonly #seats: BarrierSeats;
-  readonly #parties: number;
+  readonly #party: BarrierParty;
   #seat: number | undefined;
   /** The phase in which we have arrived, until somebody has been told what came of it. */
   #arrivedIn: number | undefined;
   #isWaiting = false;
-  #blocker = 0;
 
   /** How many bytes it takes in a segment. */
   static sizeFor(options: BarrierOptions): number {
-    return aligned((SEATS + BarrierSeats.wordsFor(capacityOf(options))) * 4);
+    return barrierSize(options);
   }
 
   /** Makes one, in phase 0, with nobody in it. PostgreSQL: BarrierInit. */
   static create(chunk: Chunk, options: BarrierOptions): SharedBarrier {
-    const sizeBytes = SharedBarrier.sizeFor(options);
-    beginThing(chunk, 'barrier', sizeBytes);
-    for (let word = HEADER_WORDS; word < sizeBytes / 4; word++) chunk.words.store(word, 0);
-    chunk.words.store(CAPACITY, capacityOf(options));
-    chunk.words.store(PARTIES, options.parties ?? 0);
-    new BarrierStateWord(chunk.longWords, STATE_LONG).clear();
-    finishThing(chunk);
+    createBarrier(chunk, options);
     return new SharedBarrier(chunk);
   }
 
@@ -102,27 +59,24 @@ export class SharedBarrier {
   }
 
   private constructor(chunk: Chunk) {
-    const { words, member, segment } = chunk;
     this.#chunk = chunk;
-    this.#state = new BarrierStateWord(chunk.longWords, STATE_LONG);
-    this.#seats = new BarrierSeats(words, SEATS, words.load(CAPACITY), member);
-    this.#parties = words.load(PARTIES);
-    segment.onDetach(() => this.#abandon());
+    this.#party = new BarrierParty(chunk);
+    chunk.segment.onDetach(() => this.#abandon());
   }
 
   /** From 0. It runs over after 2^32. PostgreSQL: BarrierPhase. */
   get phase(): number {
-    return this.#state.load().phase;
+    return this.#party.phase;
   }
 
   /** How many take part now. PostgreSQL: BarrierParticipants. */
   get participants(): number {
-    return this.#seats.attendance(0, false).present;
+    return this.#party.participants;
   }
 
   /** How many have died that had joined a dynamic party. */
   get lost(): number {
-    return this.#chunk.words.load(LOST);
+    return this.#party.lost;
   }
 
   /**
@@ -132,12 +86,9 @@ export class SharedBarrier {
   join(): number {
     this.#check();
     if (this.#seat !== undefined) throw joined();
-    // A static party waits for all of its seats, whoever's they are.
-    this.#seat = this.#seats.take(this.#state.load().phase, !this.#isStatic);
-    for (;;) {
-      const state = this.#state.load();
-      if (this.#state.change(state, { isEmpty: false })) return state.phase;
-    }
+    const { seat, phase } = this.#party.join();
+    this.#seat = seat;
+    return phase;
   }
 
   /**
@@ -171,7 +122,7 @@ export class SharedBarrier {
 
   /** Takes part no more; the others may go on. True for the last one out. PostgreSQL: BarrierDetach. */
   leave(): boolean {
-    return this.#depart(this.#seatToLeave(), false);
+    return this.#party.leave(this.#giveUpSeat(), false);
   }
 
   /**
@@ -179,7 +130,7 @@ export class SharedBarrier {
    * PostgreSQL: BarrierArriveAndDetach.
    */
   arriveAndLeave(): boolean {
-    return this.#depart(this.#seatToLeave(), true);
+    return this.#party.leave(this.#giveUpSeat(), true);
   }
 
   /**
@@ -187,28 +138,14 @@ export class SharedBarrier {
    * PostgreSQL: BarrierArriveAndDetachExceptLast.
    */
   arriveAndLeaveExceptLast(): boolean {
-    const seat = this.#seatToLeave();
-    const { phase } = this.#state.load();
-    // Two who see only each other would both leave; so each steps out first, and the state decides who stays.
-    this.#seats.stepOut(seat);
-    // When it steps in again nobody may take it for one that has arrived, and move the phase on.
-    this.#seats.arrive(seat, phase - 1);
-    for (;;) {
-      const state = this.#state.load();
-      const isOver = state.phase !== phase || state.isEmpty;
-      if (isOver || this.#countPresent(phase) > 0) {
-        this.#giveUp(seat);
-        this.#advance(phase, true, true);
-        return false;
-      }
-      this.#seats.stepIn(seat);
-      if (this.#state.change(state, { phase: nextPhase(phase) })) return true;
-      this.#seats.stepOut(seat);
-    }
+    const seat = this.#giveUpSeat();
+    const stays = this.#party.leaveExceptLast(seat);
+    if (stays) this.#seat = seat;
+    return stays;
   }
 
   get #isStatic(): boolean {
-    return this.#parties > 0;
+    return this.#party.parties > 0;
   }
 
   /** Publishes the arrival, unless that was done by a call whose wait was broken off. */
@@ -219,7 +156,7 @@ export class SharedBarrier {
     const seat = this.#seat;
     if (seat === undefined) throw notJoined();
     this.#isWaiting = true;
-    const sleeper = this.#seats.sleeper(seat);
+    const sleeper = this.#party.sleeper(seat);
     let state: 'arriving' | 'awake' | 'asleep' = 'arriving';
     return {
       event: 'Barrier',
@@ -233,18 +170,15 @@ export class SharedBarrier {
         sleeper.sleep();
       },
       rise: () => sleeper.rise(),
-      peer: () => this.#blocker,
+      peer: () => this.#party.blocker,
     };
   }
 
   #arriveNow(): number {
     this.#check();
-    if (this.#seat === undefined) {
-      if (!this.#isStatic) throw notJoined();
-      this.join();
-    }
-    const { phase } = this.#state.load();
-    this.#seats.arrive(this.#seat ?? 0, phase);
+    if (this.#seat === undefined && this.#isStatic) this.join();
+    if (this.#seat === undefined) throw notJoined();
+    const phase = this.#party.arrive(this.#seat);
     this.#arrivedIn = phase;
     return phase;
   }
@@ -255,9 +189,9 @@ export class SharedBarrier {
    */
   #look(phase: number, state: 'arriving' | 'awake' | 'asleep'): BarrierResult | undefined {
     this.#chunk.segment.checkAttached();
-    if (this.#state.load().phase !== phase) return this.#goOn(this.#elect(nextPhase(phase)));
-    if (state !== 'awake' && this.#advance(phase, state === 'asleep', false)) return this.#goOn(true);
-    if (this.#state.load().phase === phase) this.#check();
+    if (this.#party.phase !== phase) return this.#goOn(this.#party.elect(nextPhase(phase)));
+    if (state !== 'awake' && this.#party.advance(phase, state === 'asleep', false)) return this.#goOn(true);
+    if (this.#party.phase === phase) this.#check();
     return undefined;
   }
 
@@ -267,87 +201,26 @@ export class SharedBarrier {
     return { elected, phase, lost: this.lost };
   }
 
-  /** Whether we are the first of those that ask in a phase that began because somebody left. */
-  #elect(phase: number): boolean {
-    for (;;) {
-      const state = this.#state.load();
-      if (state.phase !== phase || !state.needsElection) return false;
-      if (this.#state.change(state, { needsElection: false })) return true;
-    }
-  }
-
-  /** Moves the phase on if all have arrived. `asks`: who has not may be dead. */
-  #advance(phase: number, asks: boolean, needsElection: boolean): boolean {
-    for (;;) {
-      const state = this.#state.load();
-      if (state.phase !== phase) return false;
-      const { present, missing, gone } = this.#seats.attendance(phase, asks);
-      if (gone !== 0) {
-        if (this.#isStatic) {
-          this.#break(gone);
-          return false;
-        }
-        this.#removeDead();
-        continue;
-      }
-      this.#blocker = missing;
-      if (missing !== 0 || present < Math.max(1, this.#parties)) return false;
-      if (!this.#state.change(state, { phase: nextPhase(phase), needsElection })) continue;
-      this.#seats.wakeAll();
-      return true;
-    }
-  }
-
-  #depart(seat: number, arrives: boolean): boolean {
-    const { phase } = this.#state.load();
-    this.#giveUp(seat);
-    for (;;) {
-      const state = this.#state.load();
-      if (this.#countPresent(state.phase) > 0) {
-        this.#advance(phase, true, true);
-        return false;
-      }
-      if (state.isEmpty) return false;
-      const isOurs = arrives && state.phase === phase;
-      if (this.#state.change(state, { isEmpty: true, phase: isOurs ? nextPhase(phase) : state.phase })) return true;
-    }
-  }
-
-  #giveUp(seat: number): void {
-    this.#seats.giveUp(seat);
-    this.#seat = undefined;
-    this.#arrivedIn = undefined;
-  }
-
-  /** Without the dead. */
-  #countPresent(phase: number): number {
-    // Also one that has arrived may be dead.
-    this.#removeDead();
-    return this.#seats.attendance(phase, false).present;
-  }
-
-  #removeDead(): void {
-    // One that dies between the two is counted itself, and those it has removed are not.
-    const removed = this.#seats.removeDead();
-    if (removed > 0) this.#chunk.words.add(LOST, removed);
-  }
-
-  #seatToLeave(): number {
+  /** Gives the seat that was ours. */
+  #giveUpSeat(): number {
     this.#chunk.segment.checkAttached();
     if (this.#isStatic) {
       throw new BgworkerError('ERR_BARRIER_STATIC', 'nobody leaves a static party', {
-        detail: `it has ${this.#parties} parties`,
+        detail: `it has ${this.#party.parties} parties`,
         hint: 'make the barrier without parties, and join() and leave() it',
       });
     }
     if (this.#isWaiting) throw inUse();
-    if (this.#seat === undefined) throw notJoined();
-    return this.#seat;
+    const seat = this.#seat;
+    if (seat === undefined) throw notJoined();
+    this.#seat = undefined;
+    this.#arrivedIn = undefined;
+    return seat;
   }
 
   #check(): void {
     this.#chunk.segment.checkAttached();
-    const number = this.#chunk.words.load(BROKEN);
+    const number = this.#party.brokenBy;
     if (number === 0) return;
     throw new BgworkerError('ERR_BARRIER_BROKEN', 'one of the parties of this barrier is gone', {
       detail: `member ${number} died, or detached the segment`,
@@ -355,28 +228,14 @@ export class SharedBarrier {
     });
   }
 
-  #break(number: number): void {
-    this.#chunk.words.compareExchange(BROKEN, 0, number);
-    this.#seats.wakeAll();
-  }
-
   /** The segment is being detached. */
   #abandon(): void {
     const seat = this.#seat;
     if (seat === undefined) return;
-    if (this.#isStatic) this.#break(this.#chunk.member.number);
-    else this.#depart(seat, false);
+    if (this.#isStatic) this.#party.break(this.#chunk.member.number);
+    else this.#party.leave(seat, false);
     if (this.#isWaiting) this.#chunk.member.wake(this.#chunk.member.number);
   }
-}
-
-function capacityOf({ parties = 0, maxParties = 64 }: BarrierOptions): number {
-  const capacity = parties === 0 ? maxParties : parties;
-  if (Number.isInteger(capacity) && capacity >= 1 && capacity <= 2 ** 16) return capacity;
-  throw new BgworkerError('ERR_INVALID_ARGUMENT', 'invalid number of parties', {
-    detail: String(capacity),
-    hint: 'give an integer from 1 to 65536',
-  });
 }
 
 function joined(): BgworkerError {

@@ -4,8 +4,9 @@
  */
 
 // advanced
-export type { BarrierOptions, BarrierResult } from './barrier.js';
+export type { BarrierResult } from './barrier.js';
 export { SharedBarrier } from './barrier.js';
+export type { BarrierOptions } from './barrierParty.js';
 export type { Chunk } from './chunk.js';
 export { ALIGNMENT, aligned } from './chunk.js';
 export type { ConditionVariableOptions, HeldLock } from './conditionVariable.js';

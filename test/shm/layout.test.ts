@@ -4,7 +4,8 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { barrierParts, SharedBarrier } from '../../src/shm/barrier.js';
+import { SharedBarrier } from '../../src/shm/barrier.js';
+import { barrierParts } from '../../src/shm/barrierParty.js';
 import type { Chunk } from '../../src/shm/chunk.js';
 import { conditionVariableParts, SharedConditionVariable } from '../../src/shm/conditionVariable.js';
 import { WORK_COUNTER_PARTS, WorkCounter } from '../../src/shm/counter.js';
