@@ -47,6 +47,8 @@ export class Memory {
           if (reply.type !== ANSWERS[question.type]) throw unexpected(reply);
           return read(reply as Parameters<typeof read>[0]);
         };
+        // What waited for the next connection would be asked there by somebody who is no member yet.
+        if (this.#isUntold && !OF_ANYBODY.includes(question.type)) return Promise.reject(connectionLost());
         // Over another connection we would be another member, so nothing but joining can be asked again there.
         return host.ask(question, readReply, { repeat: question.type === 'memoryJoin', signal });
       },
@@ -55,6 +57,8 @@ export class Memory {
       onLost: (listener) => enlist(this.#onLost, listener),
       hold: () => host.hold(),
       descriptors: () => {
+        // Others may have been told that we are gone, and nobody rings for us then: the event loop has to find out.
+        if (this.#isUntold) throw interrupted();
         const descriptor = host.descriptor();
         return descriptor === -1 ? [] : [descriptor];
       },
@@ -81,6 +85,16 @@ export class Memory {
 function connectionLost(): BgworkerError {
   return new BgworkerError('ERR_MEMORY_LOST', 'the connection to the postmaster broke, and all shared memory with it', {
     hint: 'attach to the segments again: others were told that this process had left them',
+  });
+}
+
+/** What need not be a member's question. */
+const OF_ANYBODY: readonly MemoryQuestion['type'][] = ['memoryJoin', 'segmentList'];
+
+function interrupted(): BgworkerError {
+  return new BgworkerError('ERR_WAIT_INTERRUPTED', 'a blocking wait was interrupted', {
+    detail: 'the connection to the postmaster broke',
+    hint: 'let the event loop run, for example by await setImmediate() of node:timers/promises: it finds out why',
   });
 }
 

@@ -68,7 +68,8 @@ export interface MemoryLink {
 
   /**
    * Descriptors on which the postmaster tells this process something: a blocking wait has to end when one of them can be
-   * read, so that the event loop can read it. The connection's, and in a worker the one of its orders.
+   * read, so that the event loop can read it. The connection's, and in a worker the one of its orders. Throws
+   * `ERR_WAIT_INTERRUPTED` while the connection is lost and nobody knows yet what that means.
    */
   descriptors(): readonly number[];
 }

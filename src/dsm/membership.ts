@@ -57,7 +57,9 @@ export class Membership {
   /** Those that the end of the process does not detach, since something may still be said in them. */
   readonly #lasting = new Set<Segment>();
   /** Those under way included. */
-  readonly #named = new Map<string, Promise<unknown>>();
+  readonly #named = new Map<string, Promise<{ readonly isAttached: boolean }>>();
+  /** What was released since somebody began to watch. */
+  readonly #releases = new Set<Set<number>>();
 
   constructor(link: MemoryLink, member: Member) {
     this.link = link;
@@ -90,21 +92,43 @@ export class Membership {
     const segment = this.#segments.get(id);
     if (segment !== undefined) this.#lasting.delete(segment);
     this.#segments.delete(id);
+    for (const released of this.#releases) released.add(id);
     this.link.tell({ type: 'segmentDetach', id });
   }
 
-  /** The same name is asked for once in a process; a failure is forgotten. */
-  named<T>(name: string, ask: () => Promise<T>): Promise<T> {
-    const known = this.#named.get(name);
-    if (known !== undefined) return known as Promise<T>;
-    const asking = ask();
-    this.#named.set(name, asking);
-    asking.catch(() => this.forgetName(name));
-    return asking;
+  /** What is asked, and which segments were released here before the answer was read. */
+  async watchReleases<T>(
+    ask: () => Promise<T>,
+  ): Promise<{ readonly answer: T; readonly wasReleased: (id: number) => boolean }> {
+    const released = new Set<number>();
+    this.#releases.add(released);
+    try {
+      return { answer: await ask(), wasReleased: (id) => released.has(id) };
+    } finally {
+      this.#releases.delete(released);
+    }
   }
 
-  forgetName(name: string): void {
-    this.#named.delete(name);
+  /** The same name is asked for once in a process. Who comes meanwhile waits for that, and asks himself if it fails. */
+  async named<T extends { readonly isAttached: boolean }>(
+    name: string,
+    ask: () => Promise<T>,
+    signal: AbortSignal | undefined,
+  ): Promise<T> {
+    for (let known = this.#named.get(name); known !== undefined; known = this.#named.get(name)) {
+      const found = await unlessAborted(
+        known.catch(() => undefined),
+        signal,
+      );
+      if (found?.isAttached === true) return found as T;
+      if (this.#named.get(name) === known) this.#named.delete(name);
+    }
+    const asking = ask();
+    this.#named.set(name, asking);
+    asking.catch(() => {
+      if (this.#named.get(name) === asking) this.#named.delete(name);
+    });
+    return asking;
   }
 
   /** Of this process, without a word to the postmaster, who knows. */
@@ -131,6 +155,16 @@ export class Membership {
   #detachAll(isMeant: (segment: Segment) => boolean): void {
     for (const segment of [...this.#segments.values()].reverse()) if (isMeant(segment)) detachSegment(segment);
   }
+}
+
+function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return promise;
+  return new Promise((resolve, reject) => {
+    const aborted = (): void => reject(signal.reason);
+    if (signal.aborted) return aborted();
+    signal.addEventListener('abort', aborted, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', aborted));
+  });
 }
 
 function leaveAll(): void {

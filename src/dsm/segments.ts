@@ -91,12 +91,10 @@ export async function namedSegment(
 ): Promise<DsmSegment> {
   checkSize(sizeBytes);
   const { membership, signal } = await begin(options);
-  for (;;) {
-    const segment = await membership.named(name, () => openNamed(membership, { name, sizeBytes, initialize, signal }));
-    if (segment.isAttached && segment.sizeBytes === sizeBytes) return segment;
-    if (segment.isAttached) throw wrongSize(name, sizeBytes, segment.sizeBytes);
-    membership.forgetName(name);
-  }
+  const open = (): Promise<DsmSegment> => openNamed(membership, { name, sizeBytes, initialize, signal });
+  const segment = await membership.named(name, open, signal);
+  if (segment.sizeBytes !== sizeBytes) throw wrongSize(name, sizeBytes, segment.sizeBytes);
+  return segment;
 }
 
 /** Ends what `pin` began, by the handle: nobody need hold it. Throws as `DsmSegment.unpin`. */
@@ -163,14 +161,17 @@ type SegmentAnswer = Pick<MemoryAnswer<'segmentCreate'>, 'id' | 'sizeBytes' | 'f
 
 /** An answer that nobody waits for any more is given back. */
 function ask(
-  { link }: Membership,
+  membership: Membership,
   question: Extract<MemoryQuestion, { readonly type: 'segmentCreate' | 'segmentNamed' | 'segmentAttach' }>,
   signal: AbortSignal | undefined,
 ): Promise<SegmentAnswer> {
+  const { link } = membership;
   return link.ask(
     question,
     (answer) => {
-      if (signal?.aborted === true) link.tell({ type: 'segmentDetach', id: answer.id });
+      const { id } = answer;
+      // One that we hold already, and asked for by its name, stays ours.
+      if (signal?.aborted === true && membership.find(id) === undefined) link.tell({ type: 'segmentDetach', id });
       return answer;
     },
     { signal },
@@ -187,12 +188,20 @@ async function make(membership: Membership, answer: SegmentAnswer, signal: Abort
     if (membership.member.lost !== undefined) throw membership.member.lost;
   } catch (error) {
     mapping?.close();
-    // Whoever has lost his connection is not heard, and the file may be younger than that.
-    rmSync(file, { force: true });
     membership.link.tell({ type: 'segmentDetach', id });
+    tryRemove(file);
     throw error;
   }
   return { membership, segment: hold(membership, answer, mapping), id, isNew: true };
+}
+
+/** Whoever has lost his connection is not heard, and the file may be younger than that. It may also be another user's. */
+function tryRemove(file: string): void {
+  try {
+    rmSync(file, { force: true });
+  } catch {
+    // What could not be made is told, and not this.
+  }
 }
 
 function attach(membership: Membership, answer: SegmentAnswer): Held {
@@ -224,8 +233,18 @@ async function openNamed(
   membership: Membership,
   { name, sizeBytes, initialize, signal }: NamedRequest,
 ): Promise<DsmSegment> {
-  const answer = await ask(membership, { type: 'segmentNamed', name, sizeBytes }, signal);
-  if (!answer.created) return new DsmSegment(attach(membership, answer));
+  const { answer, wasReleased } = await membership.watchReleases(() =>
+    ask(membership, { type: 'segmentNamed', name, sizeBytes }, signal),
+  );
+  if (!answer.created) {
+    const { id } = answer;
+    // It is one reference however often it was asked for, so what we have let go meanwhile is not ours.
+    if (wasReleased(id)) return openNamed(membership, { name, sizeBytes, initialize, signal });
+    const segment = membership.find(id);
+    return new DsmSegment(
+      segment === undefined ? attach(membership, answer) : { membership, segment, id, isNew: false },
+    );
+  }
   const segment = new DsmSegment(await make(membership, answer, signal));
   try {
     await initialize(segment);

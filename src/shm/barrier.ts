@@ -13,7 +13,7 @@
  */
 import { BgworkerError } from '../base/index.js';
 import type { BarrierOptions } from './barrierParty.js';
-import { BarrierParty, barrierSize, createBarrier } from './barrierParty.js';
+import { BarrierParty, barrierSize, CAPACITY, createBarrier } from './barrierParty.js';
 import { nextPhase } from './barrierState.js';
 import type { Chunk } from './chunk.js';
 import { checkThing } from './chunk.js';
@@ -39,6 +39,7 @@ export class SharedBarrier {
   #seat: number | undefined;
   /** The phase in which we have arrived, until somebody has been told what came of it. */
   #arrivedIn: number | undefined;
+  readonly #leaving = (): void => this.#abandon();
   #isWaiting = false;
 
   /** How many bytes it takes in a segment. */
@@ -54,14 +55,13 @@ export class SharedBarrier {
 
   /** A participant that has not joined. Throws `ERR_WRONG_MEMORY` when there is no barrier. */
   static attach(chunk: Chunk): SharedBarrier {
-    checkThing(chunk, 'barrier');
+    checkThing(chunk, 'barrier', () => SharedBarrier.sizeFor({ maxParties: chunk.words.load(CAPACITY) }));
     return new SharedBarrier(chunk);
   }
 
   private constructor(chunk: Chunk) {
     this.#chunk = chunk;
     this.#party = new BarrierParty(chunk);
-    chunk.segment.onDetach(() => this.#abandon());
   }
 
   /** From 0. It runs over after 2^32. PostgreSQL: BarrierPhase. */
@@ -88,6 +88,7 @@ export class SharedBarrier {
     if (this.#seat !== undefined) throw joined();
     const { seat, phase } = this.#party.join();
     this.#seat = seat;
+    this.#chunk.segment.busy.add(this.#leaving);
     return phase;
   }
 
@@ -140,8 +141,10 @@ export class SharedBarrier {
   arriveAndLeaveExceptLast(): boolean {
     const seat = this.#giveUpSeat();
     const stays = this.#party.leaveExceptLast(seat);
-    if (stays) this.#seat = seat;
-    return stays;
+    if (!stays) return false;
+    this.#seat = seat;
+    this.#chunk.segment.busy.add(this.#leaving);
+    return true;
   }
 
   get #isStatic(): boolean {
@@ -215,6 +218,7 @@ export class SharedBarrier {
     if (seat === undefined) throw notJoined();
     this.#seat = undefined;
     this.#arrivedIn = undefined;
+    this.#chunk.segment.busy.delete(this.#leaving);
     return seat;
   }
 

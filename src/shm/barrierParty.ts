@@ -18,7 +18,7 @@ import { longWordPart, wordPart } from './layout.js';
 import type { Sleeper } from './sleeper.js';
 import type { Words } from './words.js';
 
-const CAPACITY = HEADER_WORDS;
+export const CAPACITY = HEADER_WORDS;
 /** 0 for a dynamic party. */
 const PARTIES = HEADER_WORDS + 1;
 const STATE_LONG = (HEADER_WORDS + 2) / 2;

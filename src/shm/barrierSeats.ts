@@ -72,7 +72,7 @@ export class BarrierSeats {
     this.#first = first + 1;
     this.#capacity = capacity;
     this.#member = member;
-    this.#mark = new HighMark(words, first);
+    this.#mark = new HighMark(words, first, capacity);
   }
 
   get #number(): number {

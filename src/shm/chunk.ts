@@ -31,6 +31,11 @@ export interface Whole {
   checkAttached(): void;
   /** Gives back how to take it off the list again. */
   onDetach(callback: () => void): () => void;
+  /**
+   * What gives back what it has, behind all callbacks. A thing is in here only as long as it has something, so those to
+   * which one attaches again and again leave nothing behind.
+   */
+  readonly busy: Set<() => void>;
 }
 
 /** A stretch of a segment, in which one thing lives. */
@@ -129,12 +134,27 @@ export function finishThing({ words }: Chunk): void {
   words.store(MAGIC_WORD, MAGIC);
 }
 
-/** Throws `ERR_WRONG_MEMORY`. */
-export function checkThing({ words, segment, offsetBytes }: Chunk, kind: Kind): void {
+/**
+ * Throws `ERR_WRONG_MEMORY`, also when the chunk is smaller than the thing says that it is: `neededBytes` reads that, and
+ * may throw at what it reads.
+ */
+export function checkThing(chunk: Chunk, kind: Kind, neededBytes: () => number = () => 0): void {
+  const { words, segment, offsetBytes, sizeBytes } = chunk;
   segment.checkAttached();
-  if (words.count >= HEADER_WORDS && words.load(MAGIC_WORD) === MAGIC && words.load(KIND_WORD) === KINDS[kind]) return;
+  const isThere =
+    words.count >= HEADER_WORDS && words.load(MAGIC_WORD) === MAGIC && words.load(KIND_WORD) === KINDS[kind];
+  if (isThere && hasRoom(sizeBytes, neededBytes)) return;
   throw new BgworkerError('ERR_WRONG_MEMORY', `there is no ${kind} there`, {
-    detail: `${segment.name}, offset ${offsetBytes}`,
-    hint: 'it must have been created, by one process, at the same offset, before another attaches to it',
+    detail: `${segment.name}, offset ${offsetBytes}, ${sizeBytes} bytes`,
+    hint: 'it must have been created, by one process, at the same offset and in all of the chunk, before another attaches to it',
   });
+}
+
+/** Nothing that stands in memory is believed. */
+function hasRoom(sizeBytes: number, neededBytes: () => number): boolean {
+  try {
+    return neededBytes() <= sizeBytes;
+  } catch {
+    return false;
+  }
 }

@@ -59,6 +59,7 @@ export class SharedConditionVariable {
   readonly #chunk: Chunk;
   readonly #list: WaitList;
   readonly #attempts = new Set<Attempt>();
+  readonly #leaving = (): void => this.#leaveAll();
 
   /** How many bytes it takes in a segment. */
   static sizeFor({ maxWaiters = 64 }: ConditionVariableOptions = {}): number {
@@ -83,14 +84,15 @@ export class SharedConditionVariable {
 
   /** Throws `ERR_WRONG_MEMORY` when there is none. */
   static attach(chunk: Chunk): SharedConditionVariable {
-    checkThing(chunk, 'condition variable');
+    checkThing(chunk, 'condition variable', () =>
+      SharedConditionVariable.sizeFor({ maxWaiters: chunk.words.load(MAX_WAITERS) }),
+    );
     return new SharedConditionVariable(chunk);
   }
 
   private constructor(chunk: Chunk) {
     this.#chunk = chunk;
     this.#list = new WaitList(chunk.words, LIST, chunk.words.load(MAX_WAITERS), chunk.member);
-    chunk.segment.onDetach(() => this.#leaveAll());
   }
 
   /**
@@ -208,11 +210,13 @@ export class SharedConditionVariable {
   #begin(): Attempt {
     const attempt = { stand: this.#list.stand(), isLooking: false };
     this.#attempts.add(attempt);
+    this.#chunk.segment.busy.add(this.#leaving);
     return attempt;
   }
 
   #end(attempt: Attempt): void {
     this.#attempts.delete(attempt);
+    if (this.#attempts.size === 0) this.#chunk.segment.busy.delete(this.#leaving);
     this.#leave(attempt);
   }
 

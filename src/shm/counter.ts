@@ -46,7 +46,7 @@ export class AtomicCounter {
 
   /** Throws `ERR_WRONG_MEMORY` when there is none. */
   static attach(chunk: Chunk): AtomicCounter {
-    checkThing(chunk, 'counter');
+    checkThing(chunk, 'counter', AtomicCounter.sizeFor);
     return new AtomicCounter(chunk);
   }
 
@@ -133,7 +133,7 @@ export class WorkCounter {
 
   /** Throws `ERR_WRONG_MEMORY` when there is none. */
   static attach(chunk: Chunk): WorkCounter {
-    checkThing(chunk, 'work counter');
+    checkThing(chunk, 'work counter', WorkCounter.sizeFor);
     return new WorkCounter(chunk);
   }
 

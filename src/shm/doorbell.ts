@@ -13,7 +13,7 @@
  * The event loop hears it while somebody listens. Code that cannot yield waits in poll(2), for its bell, for the death
  * of the peer it waits for, and for its line to the postmaster.
  */
-import { closeSync, constants, openSync, readSync, unlinkSync, writeSync } from 'node:fs';
+import { closeSync, constants, existsSync, openSync, readSync, unlinkSync, writeSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { join } from 'node:path';
 import { BgworkerError } from '../base/index.js';
@@ -27,6 +27,8 @@ const POLLHUP = 0x010;
 const READ_BYTES = 4_096;
 /** Of those known to be gone, so many are remembered; the doorbells of all are removed. */
 const MAX_GONE = 10_000;
+/** Nobody tells of the end of those with whom one shares nothing any more: with so many open it is asked who lives. */
+const MANY_PEERS = 32;
 /** poll(2) takes 31 bits; who waits for longer asks again. */
 const MAX_POLL_MS = 2 ** 31 - 1;
 
@@ -52,13 +54,16 @@ export type BlockEvent = 'rung' | 'timeout' | 'peerGone' | 'signal' | LineEvent;
 export class Doorbell {
   readonly number: number;
   readonly #directory: string;
+  readonly #path: string;
   readonly #descriptor: number;
+  /** Kept for the moment in which no other is left, since who cannot ring leaves others asleep. */
+  #spare: number | undefined;
   readonly #heard: () => void;
   /** Descriptors for writing, by number. */
   readonly #peers = new Map<number, number>();
-  /** One that is good for nothing but being closed when another is needed. */
-  #reserve: number | undefined;
   readonly #gone = new Set<number>();
+  /** With so many open it is time to ask. */
+  #manyPeers = MANY_PEERS;
   readonly #scratch = Buffer.alloc(READ_BYTES);
   #descriptors = new Int32Array(16);
   #socket: Socket | undefined;
@@ -71,14 +76,15 @@ export class Doorbell {
     this.#directory = directory;
     this.#heard = heard;
     const path = join(directory, String(number));
+    this.#path = path;
     if (libC().mkfifo(path, 0o600) === FAILED) throw cannotRing(path, `mkfifo ${libC().lastError()}`);
     try {
       // For both, so that it never ends while nobody is about to ring.
-      this.#reserve = openSync(directory, constants.O_RDONLY);
+      this.#spare = openSync('/dev/null', constants.O_RDONLY);
       this.#descriptor = openSync(path, constants.O_RDWR | constants.O_NONBLOCK);
     } catch (error) {
       unlinkSync(path);
-      if (this.#reserve !== undefined) closeSync(this.#reserve);
+      this.#giveUpSpare();
       throw cannotRing(path, error instanceof Error ? error.message : String(error));
     }
   }
@@ -86,7 +92,7 @@ export class Doorbell {
   /** False when its owner is dead. A bell that is full of rings has been rung. */
   ring(number: number): boolean {
     const descriptor = this.#peer(number);
-    if (descriptor === undefined) return false;
+    if (descriptor === undefined) return !this.#isDead(number);
     try {
       writeSync(descriptor, BYTE);
       return true;
@@ -101,7 +107,7 @@ export class Doorbell {
   isGone(number: number): boolean {
     if (number === this.number) return this.#isClosed;
     const descriptor = this.#peer(number);
-    if (descriptor === undefined) return true;
+    if (descriptor === undefined) return this.#isDead(number);
     const pollees = this.#pollees([{ descriptor, events: 0 }]);
     if (libC().poll(pollees, 1, 0) <= 0 || !(eventsOf(pollees, 0) & POLLERR)) return false;
     this.markGone(number);
@@ -110,12 +116,13 @@ export class Doorbell {
 
   /** From here on it is dead for us, whatever its process does. */
   markGone(number: number): void {
+    if (number === this.number) return;
     const descriptor = this.#peers.get(number);
-    // Whom we have never met is asked after by its name, which is removed.
-    if (descriptor === undefined) return;
-    this.#peers.delete(number);
-    if (this.#reserve === undefined) this.#reserve = descriptor;
-    else closeSync(descriptor);
+    if (descriptor !== undefined && this.#spare === undefined) {
+      this.#spare = descriptor;
+      this.#peers.delete(number);
+    }
+    this.#closePeer(number);
     this.#gone.add(number);
     for (const oldest of this.#gone) {
       if (this.#gone.size <= MAX_GONE) break;
@@ -145,7 +152,7 @@ export class Doorbell {
   /** Waits without the event loop. `peer`: whose death ends the wait; 0 for nobody's. */
   block(timeoutMs: number, peer: number, lines: readonly PollLine[]): BlockEvent {
     const other = peer === 0 || peer === this.number ? undefined : this.#peer(peer);
-    if (peer !== 0 && peer !== this.number && other === undefined) return 'peerGone';
+    if (peer !== 0 && peer !== this.number && other === undefined && this.#isDead(peer)) return 'peerGone';
     const pollees = this.#pollees([
       { descriptor: this.#descriptor, events: POLLIN },
       { descriptor: other ?? -1, events: 0 },
@@ -184,23 +191,30 @@ export class Doorbell {
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    for (const descriptor of this.#peers.values()) closeSync(descriptor);
-    this.#peers.clear();
-    if (this.#reserve !== undefined) closeSync(this.#reserve);
-    this.#reserve = undefined;
+    for (const number of [...this.#peers.keys()]) this.#closePeer(number);
+    this.#giveUpSpare();
     if (this.#socket === undefined) closeSync(this.#descriptor);
     else this.#socket.destroy();
     try {
-      unlinkSync(join(this.#directory, String(this.number)));
+      unlinkSync(this.#path);
     } catch {
       // The postmaster has done so.
     }
+  }
+
+  /**
+   * Of one that has no doorbell. Where ours is not either, all are away, since somebody has tidied up there, and that says
+   * nothing of anybody.
+   */
+  #isDead(number: number): boolean {
+    return this.#isClosed || this.#gone.has(number) || existsSync(this.#path);
   }
 
   #peer(number: number): number | undefined {
     const known = this.#peers.get(number);
     if (known !== undefined) return known;
     if (this.#isClosed || this.#gone.has(number)) return undefined;
+    if (this.#peers.size >= this.#manyPeers) this.#closeDeadPeers();
     for (;;) {
       try {
         const path = join(this.#directory, String(number));
@@ -209,39 +223,45 @@ export class Doorbell {
         return descriptor;
       } catch (error) {
         const { code } = error as NodeJS.ErrnoException;
-        if (code === 'ENXIO' || code === 'ENOENT') {
-          this.#keepReserve();
-          return undefined;
-        }
-        if ((code === 'EMFILE' || code === 'ENFILE') && this.#giveUpOne()) continue;
-        // No word about that one's life.
-        throw error;
+        if (code === 'ENXIO' || code === 'ENOENT') return undefined;
+        // Out of descriptors: no word about that one's life, and one of ours for it.
+        if ((code !== 'EMFILE' && code !== 'ENFILE') || !this.#giveUpDescriptor()) throw error;
       }
     }
   }
 
-  #keepReserve(): void {
-    if (this.#reserve !== undefined) return;
-    try {
-      this.#reserve = openSync(this.#directory, constants.O_RDONLY);
-    } catch {
-      // Somebody else was quicker.
-    }
+  /** One that is opened again when it is needed. False when there is none. */
+  #giveUpDescriptor(): boolean {
+    if (this.#giveUpSpare()) return true;
+    const [oldest] = this.#peers.keys();
+    if (oldest === undefined) return false;
+    this.#closePeer(oldest);
+    return true;
   }
 
-  /** Closes one that is not needed just now. False when there is none. */
-  #giveUpOne(): boolean {
-    if (this.#reserve !== undefined) {
-      closeSync(this.#reserve);
-      this.#reserve = undefined;
-      return true;
+  #giveUpSpare(): boolean {
+    if (this.#spare === undefined) return false;
+    closeSync(this.#spare);
+    this.#spare = undefined;
+    return true;
+  }
+
+  #closePeer(number: number): void {
+    const descriptor = this.#peers.get(number);
+    if (descriptor === undefined) return;
+    this.#peers.delete(number);
+    closeSync(descriptor);
+  }
+
+  #closeDeadPeers(): void {
+    const peers = [...this.#peers];
+    const pollees = this.#pollees(peers.map(([, descriptor]) => ({ descriptor, events: 0 })));
+    if (libC().poll(pollees, peers.length, 0) > 0) {
+      peers.forEach(([number], index) => {
+        if (eventsOf(pollees, index) & POLLERR) this.markGone(number);
+      });
     }
-    for (const [number, descriptor] of this.#peers) {
-      this.#peers.delete(number);
-      closeSync(descriptor);
-      return true;
-    }
-    return false;
+    this.#manyPeers = Math.max(MANY_PEERS, 2 * this.#peers.size);
   }
 
   #openSocket(): Socket {

@@ -10,15 +10,17 @@ import type { Words } from './words.js';
 export class HighMark {
   readonly #words: Words;
   readonly #index: number;
+  readonly #capacity: number;
 
-  constructor(words: Words, index: number) {
+  constructor(words: Words, index: number, capacity: number) {
     this.#words = words;
     this.#index = index;
+    this.#capacity = capacity;
   }
 
-  /** The entries below it may be in use. */
+  /** The entries below it may be in use. Never more than there are, whatever stands there. */
   get value(): number {
-    return this.#words.load(this.#index);
+    return Math.min(this.#words.load(this.#index), this.#capacity);
   }
 
   /** The entry is about to be used. */

@@ -75,7 +75,7 @@ export class SharedLatch {
 
   /** Throws `ERR_WRONG_MEMORY` when there is none. */
   static attach(chunk: Chunk): SharedLatch {
-    checkThing(chunk, 'latch');
+    checkThing(chunk, 'latch', SharedLatch.sizeFor);
     return new SharedLatch(chunk);
   }
 
@@ -164,7 +164,11 @@ export class SharedLatch {
         return this.isSet ? 'latchSet' : lookElsewhere();
       },
       sleep: () => this.#sleeper.sleep(),
-      rise: () => this.#sleeper.rise(),
+      rise: () => {
+        this.#sleeper.rise();
+        // Other tasks of this process may wait for it too, under the same number: they have to say so again.
+        this.#chunk.member.lookAgain();
+      },
     };
   }
 

@@ -64,9 +64,12 @@ function load(): LibC {
   };
 }
 
+/** Undefined in a bundle that is CommonJS, where `__filename` is known instead. */
+const ownUrl = import.meta.url as string | undefined;
+
 function loadKoffi(): typeof import('koffi') {
   try {
-    return createRequire(import.meta.url)('koffi') as typeof import('koffi');
+    return createRequire(ownUrl ?? __filename)('koffi') as typeof import('koffi');
   } catch (error) {
     throw new BgworkerError('ERR_NO_KOFFI', 'shared memory needs the package koffi', {
       detail: error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error),

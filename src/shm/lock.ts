@@ -60,6 +60,7 @@ export class SharedLock {
   readonly #keeper: LockKeeper;
   readonly #held = new Set<Held>();
   readonly #waits = new Set<LockWait>();
+  readonly #leave = (): void => this.#abandon();
 
   /** How many bytes it takes in a segment. */
   static sizeFor({ maxShared = 64, maxWaiters = 64 }: SharedLockOptions = {}): number {
@@ -81,12 +82,15 @@ export class SharedLock {
 
   /** Throws `ERR_WRONG_MEMORY` when there is none. */
   static attach(chunk: Chunk): SharedLock {
-    checkThing(chunk, 'lock');
+    checkThing(chunk, 'lock', () => {
+      const { words } = chunk;
+      return SharedLock.sizeFor({ maxShared: words.load(MAX_SHARED), maxWaiters: words.load(MAX_WAITERS) });
+    });
     return new SharedLock(chunk);
   }
 
   private constructor(chunk: Chunk) {
-    const { words, member, segment } = chunk;
+    const { words, member } = chunk;
     const maxShared = words.load(MAX_SHARED);
     const writers = SLOTS + SharedSlots.wordsFor(maxShared);
     this.#parts = {
@@ -99,11 +103,11 @@ export class SharedLock {
     this.#keeper = {
       giveBack: (held, share) => {
         this.#held.delete(held);
+        this.#rest();
         return share === 'alone' ? giveBackAlone(this.#parts) : giveBackShare(this.#parts, share);
       },
       mend: () => this.#parts.owner.mend(),
     };
-    segment.onDetach(() => this.#abandon());
   }
 
   /** Whether a process died that held it, and nobody has put that right. */
@@ -121,9 +125,9 @@ export class SharedLock {
   async acquire(mode: LockMode = 'exclusive', options: WaitOptions = {}): Promise<Held | 'timeout'> {
     options.signal?.throwIfAborted();
     const wait = this.#attempt(mode, false, options);
-    const share = wait.look();
+    const share = lookOrGiveBack(wait);
     if (share !== undefined) return this.#hold(share);
-    this.#waits.add(wait);
+    this.#begin(wait);
     try {
       return await this.#parts.chunk.member.wait(this.#placeOf(wait), options);
     } finally {
@@ -139,25 +143,24 @@ export class SharedLock {
   acquireBlocking(mode: LockMode | undefined, options: BlockingWaitOptions): Held | 'timeout';
   acquireBlocking(mode: LockMode = 'exclusive', options: BlockingWaitOptions = {}): Held | 'timeout' {
     const wait = this.#attempt(mode, true, options);
-    let share: Share | undefined;
+    const share = lookOrGiveBack(wait);
+    if (share !== undefined) return this.#hold(share);
+    this.#begin(wait);
     try {
-      share = wait.look();
-      if (share !== undefined) return this.#hold(share);
-      this.#waits.add(wait);
       return this.#parts.chunk.member.waitBlocking(this.#placeOf(wait), options);
     } finally {
-      if (share === undefined) this.#end(wait);
+      this.#end(wait);
     }
   }
 
   /** Undefined when it would have to wait. PostgreSQL: LWLockConditionalAcquire. */
   tryAcquire(mode: LockMode = 'exclusive'): Held | undefined {
     const wait = this.#attempt(mode, false);
-    let share = wait.look();
+    let share = lookOrGiveBack(wait);
     if (share === undefined) {
       // Whoever is in the way may be dead.
       wait.lookCloser();
-      share = wait.look();
+      share = lookOrGiveBack(wait);
     }
     if (share !== undefined) return this.#hold(share);
     wait.rise();
@@ -190,9 +193,19 @@ export class SharedLock {
     return wait;
   }
 
+  #begin(wait: LockWait): void {
+    this.#parts.chunk.segment.busy.add(this.#leave);
+    this.#waits.add(wait);
+  }
+
   #end(wait: LockWait): void {
     this.#waits.delete(wait);
     wait.rise();
+    this.#rest();
+  }
+
+  #rest(): void {
+    if (this.#held.size + this.#waits.size === 0) this.#parts.chunk.segment.busy.delete(this.#leave);
   }
 
   /** What it finds is held from that moment on, and not only when the one that waits hears of it. */
@@ -210,6 +223,7 @@ export class SharedLock {
   }
 
   #hold(share: Share): Held {
+    this.#parts.chunk.segment.busy.add(this.#leave);
     const held = new Held(this.#keeper, share, this.#parts.owner.isBroken);
     this.#held.add(held);
     return held;
@@ -226,6 +240,16 @@ export class SharedLock {
     for (const wait of this.#waits) wait.rise();
     // They look when the segment is gone.
     if (this.#waits.size > 0) this.#parts.chunk.member.wake(this.#parts.chunk.member.number);
+  }
+}
+
+/** What was got so far is given back if it throws. */
+function lookOrGiveBack(wait: LockWait): Share | undefined {
+  try {
+    return wait.look();
+  } catch (error) {
+    wait.rise();
+    throw error;
   }
 }
 

@@ -82,6 +82,7 @@ export class ExclusiveWait implements LockWait {
   readonly #stand: Stand;
   #state: 'outside' | 'draining' | 'done' = 'outside';
   #isThorough = false;
+  #sleepsAsDrainer = false;
   #blocker = 0;
 
   constructor(parts: LockParts, isBlocking: boolean) {
@@ -100,7 +101,7 @@ export class ExclusiveWait implements LockWait {
       if (!this.#take()) return undefined;
       this.#state = 'draining';
       // Who is about to sleep has said so where the lock is waited for, and not yet here.
-      if (this.#isThorough) this.#parts.drainer.sleep();
+      if (this.#isThorough) this.#sleepAsDrainer();
     }
     this.#blocker = this.#parts.slots.holder(this.#isThorough);
     checkOther(this.#parts, this.#blocker, this.#isBlocking);
@@ -111,19 +112,26 @@ export class ExclusiveWait implements LockWait {
 
   sleep(): void {
     this.#isThorough = true;
-    if (this.#state === 'draining') this.#parts.drainer.sleep();
+    if (this.#state === 'draining') this.#sleepAsDrainer();
     else this.#stand.join();
   }
 
   rise(): void {
     this.#stand.leave();
-    this.#parts.drainer.rise();
+    // Another task of this process may be the one that drains, under the same number.
+    if (this.#sleepsAsDrainer) this.#parts.drainer.rise();
+    this.#sleepsAsDrainer = false;
     if (this.#state === 'draining') giveBackAlone(this.#parts);
     this.#state = 'done';
   }
 
   peer(): number {
     return this.#blocker;
+  }
+
+  #sleepAsDrainer(): void {
+    this.#sleepsAsDrainer = true;
+    this.#parts.drainer.sleep();
   }
 
   #take(): boolean {

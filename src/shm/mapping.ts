@@ -113,7 +113,12 @@ function open(file: string, flags: number): number {
 
 async function setAside(descriptor: number, sizeBytes: number, file: string): Promise<void> {
   if (process.platform !== 'linux') return fillWithZeros(descriptor, sizeBytes, file);
-  ftruncateSync(descriptor, sizeBytes);
+  try {
+    ftruncateSync(descriptor, sizeBytes);
+  } catch (error) {
+    // A limit of this process (ulimit -f), since nothing is set aside yet.
+    throw cannotMap(file, error instanceof Error ? error.message : String(error), error);
+  }
   for (let offset = 0; offset < sizeBytes; ) {
     const length = Math.min(STEP_BYTES, sizeBytes - offset);
     const error = libC().setAside(descriptor, offset, length);

@@ -100,6 +100,11 @@ export class Member {
     return this.#lost === undefined;
   }
 
+  /** Whoever waits here looks once more, and says again that it sleeps. Nothing where nobody waits. */
+  lookAgain(): void {
+    if (this.#waits.size + this.#watches.size > 0) this.#lookSoon();
+  }
+
   /** A system call unless it is known; 0 is nobody, who is not gone. */
   isGone(number: number): boolean {
     if (number === 0) return false;
@@ -275,7 +280,7 @@ export class Member {
     if (event === 'timeout' || event === 'peerGone') return;
     if (event === 'rung') {
       // Some of the rings may have been for those who wait on the event loop.
-      if (this.#waits.size + this.#watches.size > 0) this.#lookSoon();
+      this.lookAgain();
       return;
     }
     if (event !== 'signal') {

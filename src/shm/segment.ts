@@ -26,6 +26,7 @@ export class Segment implements Whole {
   readonly name: string;
   readonly mapping: Mapping;
   readonly #release: () => void;
+  readonly busy = new Set<() => void>();
   readonly #callbacks: (() => void)[] = [];
   #isAttached = true;
 
@@ -75,7 +76,7 @@ export class Segment implements Whole {
   detach(): readonly unknown[] {
     if (!this.#isAttached) return [];
     const errors: unknown[] = [];
-    for (let callback = this.#callbacks.pop(); callback !== undefined; callback = this.#callbacks.pop()) {
+    for (let callback = this.#next(); callback !== undefined; callback = this.#next()) {
       try {
         callback();
       } catch (error) {
@@ -88,5 +89,12 @@ export class Segment implements Whole {
     this.mapping.close();
     this.#release();
     return errors;
+  }
+  #next(): (() => void) | undefined {
+    const callback = this.#callbacks.pop();
+    if (callback !== undefined) return callback;
+    const [leave] = this.busy;
+    if (leave !== undefined) this.busy.delete(leave);
+    return leave;
   }
 }

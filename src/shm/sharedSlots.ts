@@ -49,7 +49,7 @@ export class SharedSlots {
     this.#asleep = first + ASLEEP;
     this.#capacity = capacity;
     this.#member = member;
-    this.#mark = new HighMark(words, first);
+    this.#mark = new HighMark(words, first, capacity);
   }
 
   /** Takes one as if we held the lock, and gives its number. Throws `ERR_TOO_MANY_HOLDERS`. */

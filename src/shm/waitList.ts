@@ -50,7 +50,7 @@ export class WaitList {
     this.#words = words;
     this.#first = first;
     this.#capacity = capacity;
-    this.#mark = new HighMark(words, first);
+    this.#mark = new HighMark(words, first, capacity);
   }
 
   /** For one wait; nobody stands there yet. */

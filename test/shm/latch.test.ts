@@ -127,3 +127,17 @@ async function socketPair(): Promise<[Socket, Socket]> {
   server.close();
   return [here, there];
 }
+
+for (const isBlocking of [false, true]) {
+  test(`a wait that ends leaves others for the same latch in its process to be woken, ${isBlocking ? 'blocking' : 'on the event loop'}`, async () => {
+    await using company = new Company();
+    const segment = await company.segment(company.member(), 4096);
+    const { mine } = makeLatches(segment);
+    const theirs = SharedLatch.attach(company.share(segment, company.member()).chunk(size, size));
+    mine.own();
+    const waiting = [mine.wait(), SharedLatch.attach(segment.chunk(size, size)).wait()];
+    assert.equal(isBlocking ? mine.waitBlocking({ timeoutMs: 1 }) : await mine.wait({ timeoutMs: 1 }), 'timeout');
+    theirs.set();
+    assert.deepEqual(await Promise.all(waiting), ['latchSet', 'latchSet']);
+  });
+}

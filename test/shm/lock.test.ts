@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { SharedLockOptions } from '../../src/shm/index.js';
 import { SharedLock } from '../../src/shm/index.js';
+import { lockParts } from '../../src/shm/lock.js';
 import { Company } from './support/company.js';
 import type { Table } from './support/table.js';
 import { put, setTable } from './support/table.js';
@@ -204,4 +205,31 @@ test('a segment that is detached with a lock held leaves it as if its holder had
   next.markConsistent();
   next.release();
   assert.equal(lock.tryAcquire()?.ownerDied, false);
+});
+
+test('one that waits until the readers have gone is woken, whatever another task of its process tries meanwhile', async () => {
+  await using company = new Company();
+  const table = await setTable(company);
+  const lock = putLock(table);
+  const reading = await another(company, table).acquire('shared');
+  const waiting = lock.acquire();
+  assert.equal(lock.tryAcquire(), undefined);
+  assert.equal(await lock.acquire('exclusive', { timeoutMs: 1 }), 'timeout');
+  reading.release();
+  (await waiting).release();
+});
+
+test('whatever is written where it stands how many slots and stands were used, the lock is given back', async () => {
+  await using company = new Company();
+  const table = await setTable(company);
+  const lock = putLock(table, { maxShared: 4, maxWaiters: 4 });
+  const { words } = table.contents.lookup('lock');
+  const held = await lock.acquire();
+  const waiting = [lock.acquire('shared'), lock.acquire()];
+  // The high mark of the slots, then that of the stands, as lockParts() has them.
+  for (const { name, offsetBytes } of lockParts({ maxShared: 4, maxWaiters: 4 })) {
+    if (name.endsWith('used')) words.store(offsetBytes / 4, 2 ** 31 - 1);
+  }
+  held.release();
+  for (const one of waiting) (await one).release();
 });

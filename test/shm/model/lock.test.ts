@@ -137,7 +137,7 @@ const mistakes: Readonly<Record<string, Mistake & { readonly scenario: Scenario 
   'one that gets the word just before it sleeps sleeps where nobody rings': {
     scenario: scenarios.three,
     file: 'lockWaits',
-    from: 'if (this.#isThorough)\n                this.#parts.drainer.sleep();',
+    from: 'if (this.#isThorough)\n                this.#sleepAsDrainer();',
     to: '',
   },
   'a reader that was passed over does not say again that it sleeps': {

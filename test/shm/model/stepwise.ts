@@ -250,7 +250,14 @@ function chunkOver(
       ),
   };
   const member = memberOver(number, operate);
-  const segment = { member, isAttached: true, name: 'model', checkAttached: () => {}, onDetach: () => () => {} };
+  const segment = {
+    member,
+    isAttached: true,
+    name: 'model',
+    checkAttached: () => {},
+    onDetach: () => () => {},
+    busy: new Set(),
+  };
   const chunk = { segment, member, words, longWords, offsetBytes: 0, sizeBytes: Number.MAX_SAFE_INTEGER };
   return chunk as unknown as Chunk;
 }
