@@ -84,7 +84,7 @@ export class Memory {
 
 function connectionLost(): BgworkerError {
   return new BgworkerError('ERR_MEMORY_LOST', 'the connection to the postmaster broke, and all shared memory with it', {
-    hint: 'attach to the segments again: others were told that this process had left them',
+    hint: 'attach to the segments again, if the postmaster lives: others were told that this process had left them',
   });
 }
 

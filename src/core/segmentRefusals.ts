@@ -87,7 +87,7 @@ export function attachedAlready(id: SegmentId): Refusal {
     code: 'ERR_SEGMENT_ATTACHED',
     message: 'this process has the segment already',
     detail: `segment ${id}`,
-    hint: 'use what attaching gave the first time, or detach before',
+    hint: 'use what attaching gave the first time, which findSegment(handle) gives too; or detach before',
   };
 }
 

@@ -133,14 +133,14 @@ export function segmentId(text: string, { epoch, directory }: MemoryLink): numbe
   const match = HANDLE_FORM.exec(String(text));
   if (match === null) {
     throw new BgworkerError('ERR_INVALID_SEGMENT_HANDLE', 'that is no handle of a segment', {
-      detail: String(text).slice(0, 100),
-      hint: 'give what String(segment) gave to whoever made it',
+      detail: typeof text === 'string' ? text.slice(0, 100) : `it is of type ${typeof text}`,
+      hint: 'give the text that String(segment) gave to whoever made it; a segment itself is not carried in an argument',
     });
   }
   if (match[1] !== epoch) {
     throw new BgworkerError('ERR_FOREIGN_SEGMENT', "the segment is another postmaster's", {
       detail: `${text}, asked of ${epoch} in ${directory}`,
-      hint: 'use a client of the postmaster that it was made with; if that is the one in this directory, it has died and its memory with it',
+      hint: 'make it with the client that starts the workers: createSegment(sizeBytes, { client }); if it was made with the postmaster of this directory, that has died and its memory with it',
     });
   }
   return Number(match[2]);

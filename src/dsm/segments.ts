@@ -89,6 +89,7 @@ export async function namedSegment(
   initialize: (segment: DsmSegment) => void | Promise<void> = () => {},
   options: SegmentOptions = {},
 ): Promise<DsmSegment> {
+  checkNamed(name, initialize);
   checkSize(sizeBytes);
   const { membership, signal } = await begin(options);
   const open = (): Promise<DsmSegment> => openNamed(membership, { name, sizeBytes, initialize, signal });
@@ -258,9 +259,24 @@ async function openNamed(
 
 function checkSize(sizeBytes: number): void {
   if (Number.isSafeInteger(sizeBytes) && sizeBytes >= 1 && sizeBytes <= MAX_SEGMENT_BYTES) return;
+  if (sizeBytes > MAX_SEGMENT_BYTES) {
+    throw new BgworkerError('ERR_SEGMENT_TOO_LARGE', 'a segment cannot be so large', {
+      detail: `${sizeBytes} bytes were asked for, and ${MAX_SEGMENT_BYTES} are the most`,
+      hint: 'divide it among several segments',
+    });
+  }
   throw new BgworkerError('ERR_INVALID_ARGUMENT', 'invalid size of a segment', {
-    detail: `sizeBytes is ${String(sizeBytes)}`,
-    hint: `give a whole number of bytes from 1 to ${MAX_SEGMENT_BYTES}; what is larger can be several segments`,
+    detail: `sizeBytes is ${typeof sizeBytes === 'string' ? JSON.stringify(sizeBytes) : String(sizeBytes)}`,
+    hint: `give a whole number of bytes from 1 to ${MAX_SEGMENT_BYTES}`,
+  });
+}
+
+/** Without types, options in the place of the function are soon written. */
+function checkNamed(name: unknown, initialize: unknown): void {
+  if (typeof name === 'string' && typeof initialize === 'function') return;
+  throw new BgworkerError('ERR_INVALID_ARGUMENT', 'invalid arguments of namedSegment', {
+    detail: `the name is of type ${typeof name}, initialize of type ${typeof initialize}`,
+    hint: 'namedSegment(name, sizeBytes, initialize, options): without an initialisation, give undefined in its place',
   });
 }
 

@@ -44,9 +44,9 @@ export function barrierParts(options: BarrierOptions): Part[] {
 /** One of the two. */
 export interface BarrierOptions {
   /** A static party of so many. */
-  readonly parties?: number;
+  readonly parties?: number | undefined;
   /** A dynamic party of so many at most. Default: 64. */
-  readonly maxParties?: number;
+  readonly maxParties?: number | undefined;
 }
 
 /** How many bytes it takes in a segment. */
@@ -211,8 +211,8 @@ export class BarrierParty {
   }
 }
 
-function capacityOf({ parties = 0, maxParties = 64 }: BarrierOptions): number {
-  const capacity = parties === 0 ? maxParties : parties;
+function capacityOf({ parties, maxParties = 64 }: BarrierOptions): number {
+  const capacity = parties ?? maxParties;
   if (Number.isInteger(capacity) && capacity >= 1 && capacity <= 2 ** 16) return capacity;
   throw new BgworkerError('ERR_INVALID_ARGUMENT', 'invalid number of parties', {
     detail: String(capacity),

@@ -118,7 +118,9 @@ export const KINDS = {
 export type Kind = keyof typeof KINDS;
 
 /** Throws `ERR_CHUNK_TOO_SMALL`. */
-export function beginThing({ sizeBytes, words }: Chunk, kind: Kind, neededBytes: number): void {
+export function beginThing(chunk: Chunk, kind: Kind, neededBytes: number): void {
+  checkIsChunk(chunk, kind);
+  const { sizeBytes, words } = chunk;
   if (sizeBytes < neededBytes) {
     throw new BgworkerError('ERR_CHUNK_TOO_SMALL', `there is no room for a ${kind}`, {
       detail: `it needs ${neededBytes} bytes and has ${sizeBytes}`,
@@ -139,6 +141,7 @@ export function finishThing({ words }: Chunk): void {
  * may throw at what it reads.
  */
 export function checkThing(chunk: Chunk, kind: Kind, neededBytes: () => number = () => 0): void {
+  checkIsChunk(chunk, kind);
   const { words, segment, offsetBytes, sizeBytes } = chunk;
   segment.checkAttached();
   const isThere =
@@ -157,4 +160,13 @@ function hasRoom(sizeBytes: number, neededBytes: () => number): boolean {
   } catch {
     return false;
   }
+}
+
+/** Without types one gives the segment itself, or its bytes. */
+function checkIsChunk(given: Partial<Chunk> | undefined, kind: Kind): void {
+  if (given?.words !== undefined) return;
+  throw new BgworkerError('ERR_INVALID_ARGUMENT', 'that is no chunk of a segment', {
+    detail: `a ${kind} was to be there`,
+    hint: 'give segment.chunk(offsetBytes, sizeBytes), or segment.chunk() for all of it',
+  });
 }

@@ -25,7 +25,7 @@ const MAX_WAITERS = HEADER_WORDS;
 const LIST = HEADER_WORDS + 1;
 
 /** For its picture. */
-export function conditionVariableParts({ maxWaiters }: Required<ConditionVariableOptions>): Part[] {
+export function conditionVariableParts({ maxWaiters }: Record<keyof ConditionVariableOptions, number>): Part[] {
   return [
     ...HEADER_PARTS,
     wordPart(MAX_WAITERS, 'maxWaiters', 'its creator', 'how many stands there are'),
@@ -36,7 +36,7 @@ export function conditionVariableParts({ maxWaiters }: Required<ConditionVariabl
 /** How large it is. */
 export interface ConditionVariableOptions {
   /** How many can wait. Default: 64. */
-  readonly maxWaiters?: number;
+  readonly maxWaiters?: number | undefined;
 }
 
 /** What is released while one waits, and held again afterwards. */
@@ -105,12 +105,15 @@ export class SharedConditionVariable {
    */
   wait(
     predicate: () => boolean,
-    options?: { readonly signal?: AbortSignal | undefined; readonly with?: HeldLock },
+    options?: { readonly signal?: AbortSignal | undefined; readonly with?: HeldLock | undefined },
   ): Promise<true>;
-  wait(predicate: () => boolean, options: WaitOptions & { readonly with?: HeldLock }): Promise<true | 'timeout'>;
+  wait(
+    predicate: () => boolean,
+    options: WaitOptions & { readonly with?: HeldLock | undefined },
+  ): Promise<true | 'timeout'>;
   async wait(
     predicate: () => boolean,
-    { with: lock, ...options }: WaitOptions & { readonly with?: HeldLock } = {},
+    { with: lock, ...options }: WaitOptions & { readonly with?: HeldLock | undefined } = {},
   ): Promise<true | 'timeout'> {
     if (lock !== undefined) return this.#waitReleasing(predicate, lock, options);
     const attempt = this.#begin();

@@ -85,12 +85,12 @@ export interface WorkCounterOptions {
   /** How many items there are: the range is from 0 up to, but not including, this number. */
   readonly items: number;
   /** How many items a piece has; with `workers`, the smallest piece. Default: 1. */
-  readonly pieceItems?: number;
+  readonly pieceItems?: number | undefined;
   /**
    * How many workers share it: pieces are large at first and become smaller, each half of what is left divided among
    * them, so that all are through at about the same time. Default: all pieces are the same.
    */
-  readonly workers?: number;
+  readonly workers?: number | undefined;
 }
 
 /** A part of the range: from `begin` up to, but not including, `end`. */

@@ -137,6 +137,7 @@ export class SharedLatch {
   /** As `wait`, but the event loop stands still. Throws `ERR_WAIT_INTERRUPTED` when it has something to do. */
   waitBlocking({ readable, writable, ...options }: BlockingLatchWait = {}): SharedLatchEvent {
     this.#checkOwned();
+    for (const descriptor of [readable, writable]) checkDescriptor(descriptor);
     let found: SharedLatchEvent | undefined;
     const line: MemberLine = {
       descriptor: readable ?? writable ?? -1,
@@ -179,6 +180,15 @@ export class SharedLatch {
       hint: 'call own() first',
     });
   }
+}
+
+/** Anything else would be taken for descriptor 0. */
+function checkDescriptor(descriptor: unknown): void {
+  if (descriptor === undefined || (Number.isInteger(descriptor) && Number(descriptor) >= 0)) return;
+  throw new BgworkerError('ERR_INVALID_ARGUMENT', 'a blocking wait looks at a descriptor', {
+    detail: `it is ${typeof descriptor === 'number' ? descriptor : `of type ${typeof descriptor}`}`,
+    hint: 'give its number; for a stream, wait on the event loop: await latch.wait({ readable })',
+  });
 }
 
 /** An end or an error counts as what was asked for: whoever reads or writes then is told (R-LAT-13). */

@@ -34,7 +34,7 @@ const OWNER = HEADER_WORDS + 3;
 const SLOTS = HEADER_WORDS + 4;
 
 /** For its picture. */
-export function lockParts({ maxShared, maxWaiters }: Required<SharedLockOptions>): Part[] {
+export function lockParts({ maxShared, maxWaiters }: Record<keyof SharedLockOptions, number>): Part[] {
   return [
     ...HEADER_PARTS,
     wordPart(MAX_SHARED, 'maxShared', 'its creator', 'how many slots there are'),
@@ -49,9 +49,9 @@ export function lockParts({ maxShared, maxWaiters }: Required<SharedLockOptions>
 /** How large it is. */
 export interface SharedLockOptions {
   /** How many can hold it together, or wait to. Default: 64. */
-  readonly maxShared?: number;
+  readonly maxShared?: number | undefined;
   /** How many can wait for it exclusively. Default: 64. */
-  readonly maxWaiters?: number;
+  readonly maxWaiters?: number | undefined;
 }
 
 /** A lock between processes, exclusive or shared, that outlives its holders. PostgreSQL: an LWLock. */
@@ -186,6 +186,7 @@ export class SharedLock {
   }
 
   #attempt(mode: LockMode, isBlocking: boolean, { timeoutMs }: BlockingWaitOptions = {}): LockWait {
+    checkMode(mode);
     const wait =
       mode === 'exclusive' ? new ExclusiveWait(this.#parts, isBlocking) : new SharedWait(this.#parts, isBlocking);
     // Who does not sleep would not see who is dead.
@@ -251,6 +252,15 @@ function lookOrGiveBack(wait: LockWait): Share | undefined {
     wait.rise();
     throw error;
   }
+}
+
+/** Without types, options in its place are soon written, and would be a lock that is shared. */
+function checkMode(mode: unknown): void {
+  if (mode === 'exclusive' || mode === 'shared') return;
+  throw new BgworkerError('ERR_INVALID_ARGUMENT', 'invalid mode of a lock', {
+    detail: `it is ${typeof mode === 'string' ? JSON.stringify(mode) : `of type ${typeof mode}`}`,
+    hint: "give 'exclusive' or 'shared'; options come behind it",
+  });
 }
 
 function checkCount(name: string, count: number): void {

@@ -75,13 +75,13 @@ export class MessageReceiver {
   }
 
   /** The next message, copied. Several calls get theirs in order. The signal loses no message. */
-  async receive(options?: { readonly signal?: AbortSignal }): Promise<Uint8Array | 'detached'> {
+  async receive(options?: { readonly signal?: AbortSignal | undefined }): Promise<Uint8Array | 'detached'> {
     options?.signal?.throwIfAborted();
     return this.takeAtOnce(COPIED) ?? this.takeInTurn(COPIED, options?.signal);
   }
 
   /** As `receive`, by the rules of `tryReceiveView`. */
-  async receiveView(options?: { readonly signal?: AbortSignal }): Promise<Uint8Array | 'detached'> {
+  async receiveView(options?: { readonly signal?: AbortSignal | undefined }): Promise<Uint8Array | 'detached'> {
     options?.signal?.throwIfAborted();
     return this.takeAtOnce(VIEWED) ?? this.takeInTurn(VIEWED, options?.signal);
   }

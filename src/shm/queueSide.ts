@@ -188,7 +188,10 @@ export class QueueSide {
     throw new BgworkerError('ERR_PEER_DIED', 'the process on the other side of the queue is gone', {
       detail:
         this.#peerNumber === 0 ? 'it never attached' : `it was the ${this.#other.name}, member ${this.#peerNumber}`,
-      hint: 'it ended without detaching; what it sent before was received, a message that it had begun is dropped',
+      hint:
+        this.#other.name === 'sender'
+          ? 'it ended without detaching; what it sent before was received, a message that it had begun is dropped'
+          : 'it ended without detaching; what it had not received is lost. Its handle says why: waitForShutdown()',
     });
   }
 

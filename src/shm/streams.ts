@@ -17,7 +17,7 @@ export interface ByteSender {
   /** Resolves when the queue has taken all of the message. An aborted signal rejects with its reason. */
   send(
     pieces: Uint8Array | readonly Uint8Array[],
-    options?: { readonly signal?: AbortSignal },
+    options?: { readonly signal?: AbortSignal | undefined },
   ): Promise<'sent' | 'detached'>;
   /** Safe to call again. */
   detach(): void;
@@ -26,7 +26,7 @@ export interface ByteSender {
 /** What a stream needs of the receiving end of a queue. */
 export interface ByteReceiver {
   /** A copy of the next message. An aborted signal rejects with its reason, a peer that died with `ERR_PEER_DIED`. */
-  receive(options?: { readonly signal?: AbortSignal }): Promise<Uint8Array | 'detached'>;
+  receive(options?: { readonly signal?: AbortSignal | undefined }): Promise<Uint8Array | 'detached'>;
   /** Safe to call again. */
   detach(): void;
 }

@@ -155,7 +155,7 @@ export class ValueReceiver<T = unknown> {
   }
 
   /** The next value; `done` when the sender has detached. The signal loses no value. */
-  async receive(options?: { readonly signal?: AbortSignal }): Promise<IteratorResult<T, undefined>> {
+  async receive(options?: { readonly signal?: AbortSignal | undefined }): Promise<IteratorResult<T, undefined>> {
     options?.signal?.throwIfAborted();
     const taken =
       this.#receiver.takeAtOnce(this.#reading) ?? (await this.#receiver.takeInTurn(this.#reading, options?.signal));

@@ -283,7 +283,7 @@ async function placeOf({ worker, directory, handle }: Job): Promise<WorkerHome> 
     const { BgworkerError } = await import('../base/index.js');
     throw new BgworkerError('ERR_NOT_ATTACHED', 'this worker may not speak to its postmaster', {
       detail: `${worker.name} was registered with attach: false`,
-      hint: 'register it with attach: true, if it may register workers and ask for others',
+      hint: 'register it with attach: true, if it may register workers, ask for others and share memory',
     });
   }
   return { directory, worker: { slot: handle.slot, generation: handle.generation } };

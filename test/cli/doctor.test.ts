@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { checkSharedMemory } from '../../src/cli/doctor/container.js';
 import { checkCopies } from '../../src/cli/doctor/copies.js';
 import { CHECKS, examine } from '../../src/cli/doctor/examine.js';
 import type { Check, Finding } from '../../src/cli/doctor/finding.js';
@@ -79,11 +80,18 @@ test('a small container is warned of, with the numbers that would do', linuxOnly
   });
   assert.match(processors ?? '', /^warning: 0.1 by .*cpu.max.*500 ms to boot/);
   assert.match(memory ?? '', /^warning: 256 MiB .* 16 slots.* maxWorkerProcesses to 4, .* 1024 MiB/);
-  assert.match(sharedMemory ?? '', /^warning: there is no \/dev\/shm → .*--shm-size/);
+  assert.match(sharedMemory ?? '', /^warning: there is no \/dev\/shm, .* → .*--shm-size/);
   assert.match(openFiles ?? '', /^warning: 128 open files, and 16 slots may need 180/);
   assert.match(processes ?? '', /^warning: 50 threads by .*pids.max, and 16 slots may need 206/);
   assert.match(firstProcess ?? '', /^warning: node is process 1.*zombies by now: 1.*bgworker-init/);
   assert.match(others['config'] ?? '', /^ok: .*bgworker.config.json, 0 workers/);
+});
+
+test('shared memory: what cannot be written is told before its size, and what is free beside it', () => {
+  const told = (root: string): string => JSON.stringify(checkSharedMemory({ root, platform: 'linux' } as Scene));
+  const machine = folder({ '/dev/shm/x': '' });
+  assert.match(told(machine), /MiB, of which \d+ MiB are free/);
+  assert.match(told(folder({ '/dev/shm': '' })), /cannot be written/);
 });
 
 test('a Node that is too old, at its end or unknown is told from one that is tested', () => {

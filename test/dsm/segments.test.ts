@@ -70,6 +70,12 @@ test('what one process writes into a segment another reads, and the other way ro
   assert.equal(segment.bytes[0], 99);
 });
 
+test('a size that no segment can have is refused before anybody is asked', async () => {
+  for (const sizeBytes of [2 ** 32, Infinity]) await assert.rejects(make(sizeBytes), { code: 'ERR_SEGMENT_TOO_LARGE' });
+  for (const sizeBytes of [0, -1, 1.5, NaN, '8' as unknown as number])
+    await assert.rejects(make(sizeBytes), { code: 'ERR_INVALID_ARGUMENT' });
+});
+
 test('F-66, R-DSM-12: attaching to one that is gone gives null, attaching twice is refused', async () => {
   const segment = await make();
   const { handle } = segment;
@@ -86,9 +92,6 @@ test('F-66, R-DSM-12: attaching to one that is gone gives null, attaching twice 
 test('a handle that is none, or another postmaster’s, is refused with what to do', async () => {
   await assert.rejects(attachSegment('nonsense', { client }), { code: 'ERR_INVALID_SEGMENT_HANDLE' });
   await assert.rejects(attachSegment('someoneelse/1', { client }), { code: 'ERR_FOREIGN_SEGMENT' });
-  for (const size of [0, -1, 1.5, Number.NaN, 2 ** 32]) {
-    await assert.rejects(make(size), { code: 'ERR_INVALID_ARGUMENT' });
-  }
 });
 
 test('R-DSM-14: callbacks run newest first while the memory is there, each once; F-68: one that throws stops no other', async (t) => {
@@ -221,6 +224,9 @@ test('when the initialisation of a named segment fails, or its process dies, the
   await segment.unpin();
   segment.detach();
   for (const name of ['', 'x'.repeat(64)]) await assert.rejects(namedSegment(name, 1, undefined, { client }));
+  const refused = { code: 'ERR_INVALID_ARGUMENT' };
+  await assert.rejects(namedSegment(5 as unknown as string, 1, undefined, { client }), refused);
+  await assert.rejects(namedSegment('misplaced', 1, { client } as unknown as () => void), refused);
   assert.deepEqual(await settled(), []);
 });
 

@@ -200,3 +200,11 @@ test('F-80: one that was killed when it had arrived is not there any more: who l
   assert.equal(barrier.leave(), true);
   assert.equal(barrier.lost, 1);
 });
+
+test('a barrier for nobody is refused, and no parties is not a dynamic party', async () => {
+  await using company = new Company();
+  const { segment } = await setTable(company);
+  for (const options of [{ parties: 0 }, { maxParties: 0 }, { parties: 1.5 }]) {
+    assert.throws(() => SharedBarrier.create(segment.chunk(0, 1024), options), { code: 'ERR_INVALID_ARGUMENT' });
+  }
+});

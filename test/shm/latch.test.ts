@@ -5,6 +5,7 @@ import { closeSync, constants, openSync, writeSync } from 'node:fs';
 import type { AddressInfo, Socket } from 'node:net';
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
 import { test } from 'node:test';
 import type { Segment } from '../../src/shm/index.js';
 import { SharedLatch } from '../../src/shm/index.js';
@@ -115,6 +116,9 @@ test('a blocking wait looks at a descriptor too', async () => {
   assert.equal(mine.waitBlocking({ readable: descriptor }), 'socketReadable');
   mine.set();
   assert.equal(mine.waitBlocking({ readable: descriptor }), 'latchSet');
+  const socket = new PassThrough() as unknown as number;
+  assert.throws(() => mine.waitBlocking({ readable: socket }), { code: 'ERR_INVALID_ARGUMENT' });
+  assert.throws(() => mine.waitBlocking({ writable: -1 }), { code: 'ERR_INVALID_ARGUMENT' });
   closeSync(descriptor);
 });
 

@@ -233,3 +233,26 @@ test('whatever is written where it stands how many slots and stands were used, t
   held.release();
   for (const one of waiting) (await one).release();
 });
+
+test('what is no mode is refused, and nothing is held: options in its place are not a shared lock', async () => {
+  await using company = new Company();
+  const lock = putLock(await setTable(company));
+  for (const mode of ['Exclusive', { timeoutMs: 1 }, null] as unknown as 'shared'[]) {
+    await assert.rejects(lock.acquire(mode), { code: 'ERR_INVALID_ARGUMENT' });
+    assert.throws(() => lock.acquireBlocking(mode), { code: 'ERR_INVALID_ARGUMENT' });
+    assert.throws(() => lock.tryAcquire(mode), { code: 'ERR_INVALID_ARGUMENT' });
+  }
+  lock.tryAcquire()?.release();
+  assert.equal(lock.ownerDied, false);
+});
+
+test('a segment, or its bytes, is no chunk of it', async () => {
+  await using company = new Company();
+  const { segment } = await setTable(company);
+  for (const given of [segment, new Uint8Array(4096), undefined] as unknown as Parameters<
+    typeof SharedLock.create
+  >[0][]) {
+    assert.throws(() => SharedLock.create(given), { code: 'ERR_INVALID_ARGUMENT' });
+    assert.throws(() => SharedLock.attach(given), { code: 'ERR_INVALID_ARGUMENT' });
+  }
+});

@@ -2,7 +2,7 @@
  * Checks of what this machine, or this container, has for workers: processors, memory, threads, descriptors, shared
  * memory. What is enough depends on the slots, so each answer names both.
  */
-import { readFileSync, statfsSync } from 'node:fs';
+import { accessSync, constants, readFileSync, statfsSync } from 'node:fs';
 import { availableParallelism, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { affordableSlots, readCgroupLimits, SLOT_MEMORY_BYTES } from '../../postmaster/index.js';
@@ -49,11 +49,21 @@ export function checkMemory(scene: Scene): Finding {
 
 export function checkSharedMemory({ root, platform }: Scene): Finding | null {
   if (platform !== 'linux') return null;
-  const sizeBytes = sizeOf(join(root, '/dev/shm'));
+  const folder = join(root, '/dev/shm');
+  const size = sizeOf(folder);
   const advice = 'docker run --shm-size=1g, or in Kubernetes an emptyDir of medium Memory at /dev/shm';
-  if (sizeBytes === undefined) return warning('there is no /dev/shm', advice);
-  if (sizeBytes <= 64 * MiB) return warning(`${inMiB(sizeBytes)}, as containers have it`, advice);
-  return ok(inMiB(sizeBytes));
+  if (size === undefined) return warning('there is no /dev/shm, and so no bgworker/shm', advice);
+  if (!isWritable(folder)) {
+    return warning(
+      '/dev/shm cannot be written, so there is no bgworker/shm',
+      'mount it for reading and writing, mode 1777',
+    );
+  }
+  const found = `${inMiB(size.bytes)}, of which ${inMiB(size.freeBytes)} are free`;
+  if (size.bytes <= 64 * MiB) return warning(`${found}, as containers have it`, advice);
+  if (size.freeBytes < 16 * MiB)
+    return warning(found, 'ls -l /dev/shm shows what is there; remove it, or give it more');
+  return ok(found);
 }
 
 export function checkOpenFiles(scene: Scene): Finding | null {
@@ -94,12 +104,21 @@ function softLimit(root: string, name: string): number | undefined {
   }
 }
 
-function sizeOf(folder: string): number | undefined {
+function sizeOf(folder: string): { readonly bytes: number; readonly freeBytes: number } | undefined {
   try {
-    const { blocks, bsize } = statfsSync(folder);
-    return blocks * bsize;
+    const { blocks, bavail, bsize } = statfsSync(folder);
+    return { bytes: blocks * bsize, freeBytes: bavail * bsize };
   } catch {
     return undefined;
+  }
+}
+
+function isWritable(folder: string): boolean {
+  try {
+    accessSync(folder, constants.W_OK | constants.X_OK);
+    return true;
+  } catch {
+    return false;
   }
 }
 

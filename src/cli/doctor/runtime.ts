@@ -56,7 +56,7 @@ export async function checkKoffi(): Promise<Finding> {
   if (trouble === null) return ok('loads');
   return warning(
     `does not load: ${trouble.split('\n', 1)[0]}`,
-    'npm install without --omit=optional. Without it a service manager is told by systemd-notify; all else works',
+    'npm install without --omit=optional. Without it there is no bgworker/shm, and a service manager is told by systemd-notify; all else works',
   );
 }
 
