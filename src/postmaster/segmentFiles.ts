@@ -65,8 +65,10 @@ export class SegmentFiles implements SegmentStore {
     } catch (error) {
       // Whoever asks next tries again: somebody may have made room.
       this.#claim = undefined;
-      throw noSharedMemory(error, this.#folder);
+      throw error instanceof BgworkerError ? error : noSharedMemory(error, this.#folder);
     }
+    // Empty for days it may have been tidied away.
+    if (!this.#isOver) this.#makeDoorbells();
   }
 
   fileOf(id: SegmentId): string {
@@ -102,8 +104,16 @@ export class SegmentFiles implements SegmentStore {
     return `${this.#prefix}alive`;
   }
 
+  #makeDoorbells(): void {
+    try {
+      mkdirSync(this.doorbells, { recursive: true, mode: 0o700 });
+    } catch (error) {
+      throw noSharedMemory(error, this.doorbells);
+    }
+  }
+
   async #begin(): Promise<Server | null> {
-    mkdirSync(this.doorbells, { recursive: true, mode: 0o700 });
+    this.#makeDoorbells();
     if (!this.#isShared) {
       mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
       return null;

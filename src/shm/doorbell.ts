@@ -32,6 +32,9 @@ const MANY_PEERS = 32;
 /** poll(2) takes 31 bits; who waits for longer asks again. */
 const MAX_POLL_MS = 2 ** 31 - 1;
 
+/** The sticky bit keeps it from those who tidy up what has not been touched for days (XDG Base Directory, systemd-tmpfiles). */
+const MODE = 0o1600;
+
 const BYTE = Buffer.from([1]);
 
 /** What else ends a blocking wait. */
@@ -77,7 +80,7 @@ export class Doorbell {
     this.#heard = heard;
     const path = join(directory, String(number));
     this.#path = path;
-    if (libC().mkfifo(path, 0o600) === FAILED) throw cannotRing(path, `mkfifo ${libC().lastError()}`);
+    if (libC().mkfifo(path, MODE) === FAILED) throw cannotRing(path, `mkfifo ${libC().lastError()}`);
     try {
       // For both, so that it never ends while nobody is about to ring.
       this.#spare = openSync('/dev/null', constants.O_RDONLY);

@@ -12,6 +12,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  rmdirSync,
   rmSync,
   statSync,
   utimesSync,
@@ -116,6 +117,9 @@ test('a claim is there before it is told, accepts under its name, and goes with 
     files.removeDoorbell(12);
     files.removeDoorbell(13);
     assert.deepEqual(readdirSync(files.doorbells), []);
+    rmdirSync(files.doorbells);
+    await files.claim();
+    assert.equal(existsSync(files.doorbells), true, 'it is made anew when it was tidied away');
   } finally {
     files.removeAll();
   }

@@ -3,7 +3,8 @@
  */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { readdirSync, renameSync } from 'node:fs';
+import { readdirSync, renameSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -47,4 +48,10 @@ test('one of whom it was told that it is gone is gone, though its process lives 
   member.tellGone(other.number);
   assert.equal(member.isGone(other.number), true);
   assert.equal(member.wake(other.number), false);
+});
+
+test('a doorbell is its user’s alone, and is no business of who tidies up what lies there for long', async () => {
+  await using company = new Company();
+  const { mode } = statSync(join(company.folder, String(company.member().number)));
+  assert.equal(mode & 0o7777, 0o1600);
 });
