@@ -52,7 +52,7 @@ export interface Attendance {
   readonly present: number;
   /** One that has not arrived in the phase; 0 when all have. */
   readonly missing: number;
-  /** One that has not arrived and is dead; 0 for none. */
+  /** One that has not arrived, or only keeps its seat, and is dead; 0 for none. */
   readonly gone: number;
 }
 
@@ -131,6 +131,8 @@ export class BarrierSeats {
     let gone = 0;
     for (let seat = 0; seat < mark; seat++) {
       const number = this.#load(seat, NUMBER);
+      // Who died while it took the seat would keep it for ever.
+      if (number < 0 && asks && this.#isDead(number)) gone ||= -number;
       if (number <= 0) continue;
       present += 1;
       if (this.#load(seat, ARRIVED) === (phase | 0)) continue;

@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { barrierParts } from '../../src/shm/barrier.js';
 import type { BarrierOptions } from '../../src/shm/index.js';
 import { AtomicCounter, SharedBarrier } from '../../src/shm/index.js';
 import { Company } from './support/company.js';
@@ -208,3 +209,24 @@ test('a barrier for nobody is refused, and no parties is not a dynamic party', a
     assert.throws(() => SharedBarrier.create(segment.chunk(0, 1024), options), { code: 'ERR_INVALID_ARGUMENT' });
   }
 });
+});
+
+for (const options of [{ maxParties: 2 }, { parties: 2 }]) {
+  const party = options.parties === undefined ? 'dynamic' : 'static';
+  test(`one that died while it took its seat is one that died, in a ${party} party`, async () => {
+    await using company = new Company();
+    const table = await setTable(company);
+    const barrier = putBarrier(table, options);
+    barrier.join();
+    const dead = company.member();
+    dead.close();
+    const { words } = table.contents.lookup('barrier');
+    const wordOf = (name: string): number =>
+      (barrierParts(options).find((part) => part.name === name)?.offsetBytes ?? 0) / 4;
+    words.store(wordOf('seats used'), 2);
+    words.store(wordOf('seat 2: member'), -dead.number);
+    const waiting = barrier.arriveAndWait();
+    if (party === 'static') await assert.rejects(waiting, { code: 'ERR_BARRIER_BROKEN' });
+    else assert.equal((await waiting).phase, 1);
+  });
+}
