@@ -133,7 +133,14 @@ export class WorkCounter {
 
   /** Throws `ERR_WRONG_MEMORY` when there is none. */
   static attach(chunk: Chunk): WorkCounter {
-    checkThing(chunk, 'work counter', WorkCounter.sizeFor);
+    checkThing(chunk, 'work counter', () => {
+      const { longWords } = chunk;
+      // A piece of no items would be handed out for ever.
+      checkCount('items', Number(longWords.load(ITEMS)), 0);
+      checkCount('pieceItems', Number(longWords.load(PIECE_ITEMS)), 1);
+      checkCount('workers', Number(longWords.load(WORKERS)), 0);
+      return WorkCounter.sizeFor();
+    });
     return new WorkCounter(chunk);
   }
 
@@ -159,7 +166,7 @@ export class WorkCounter {
   next(): WorkPiece | null {
     this.#chunk.segment.checkAttached();
     for (let before = this.#words.load(VALUE); ; ) {
-      const begin = Number(before);
+      const begin = Math.max(0, Number(before));
       const left = this.#items - begin;
       if (left <= 0) return null;
       const share = this.#workers === 0 ? 0 : Math.ceil(left / (2 * this.#workers));

@@ -3,6 +3,7 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { WORK_COUNTER_PARTS } from '../../src/shm/counter.js';
 import type { Chunk } from '../../src/shm/index.js';
 import {
   AtomicCounter,
@@ -83,4 +84,16 @@ test('who attaches to a thing again and again, and has nothing of it, leaves not
     participant.leave();
   }
   assert.equal(segment.busy.size, 0);
+});
+
+test('a work counter whose sizes were overwritten is none, and it never hands out what is not in its range', async () => {
+  await using company = new Company();
+  const chunk = (await company.segment(company.member(), 4096)).chunk();
+  const counter = WorkCounter.create(chunk, { items: 4 });
+  const wordOf = (name: string): number =>
+    (WORK_COUNTER_PARTS.find((part) => part.name === name)?.offsetBytes ?? 0) / 8;
+  chunk.longWords.store(wordOf('handed out'), -(2n ** 60n));
+  assert.deepEqual(counter.next(), { begin: 0, end: 1 });
+  chunk.longWords.store(wordOf('pieceItems'), 0n);
+  assert.throws(() => WorkCounter.attach(chunk), { code: 'ERR_WRONG_MEMORY' });
 });
