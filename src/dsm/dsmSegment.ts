@@ -28,8 +28,7 @@ export class DsmSegment implements Disposable {
   readonly #membership: Membership;
   readonly #segment: Segment;
   readonly #id: number;
-  /** Nobody else has it yet: this call made it, and its memory is all zeros. */
-  readonly isNew: boolean;
+  readonly #isNew: boolean;
 
   /**
    * Segments are given by `createSegment`, `attachSegment` and `namedSegment`.
@@ -39,12 +38,22 @@ export class DsmSegment implements Disposable {
     this.#membership = membership;
     this.#segment = segment;
     this.#id = id;
-    this.isNew = isNew;
+    this.#isNew = isNew;
+  }
+
+  /** Nobody else has it yet: this call made it, and its memory is all zeros. */
+  get isNew(): boolean {
+    return this.#isNew;
   }
 
   /** The text by which another process of the same postmaster attaches to it. */
   get handle(): string {
     return formatSegment(this.#membership.link.epoch, this.#id);
+  }
+
+  /** Its class, for messages. */
+  get [Symbol.toStringTag](): string {
+    return 'DsmSegment';
   }
 
   /** The same text as `handle`. */
@@ -55,6 +64,11 @@ export class DsmSegment implements Disposable {
   /** The same text as `handle`. */
   toJSON(): string {
     return this.handle;
+  }
+
+  /** What `console.log` shows of it. */
+  [Symbol.for('nodejs.util.inspect.custom')](): string {
+    return `DsmSegment ${this.handle} (${this.sizeBytes} bytes${this.isAttached ? '' : ', detached'})`;
   }
 
   /** As it was created with, in bytes. */

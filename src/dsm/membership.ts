@@ -61,6 +61,9 @@ export class Membership {
   /** What was released since somebody began to watch. */
   readonly #releases = new Set<Set<number>>();
 
+  /** The process is ending. */
+  #isLeaving = false;
+
   constructor(link: MemoryLink, member: Member) {
     this.link = link;
     this.member = member;
@@ -93,6 +96,8 @@ export class Membership {
     if (segment !== undefined) this.#lasting.delete(segment);
     this.#segments.delete(id);
     for (const released of this.#releases) released.add(id);
+    // The end of the connection says it, and tells the others that this member is gone, while they still share it.
+    if (this.#isLeaving) return;
     this.link.tell({ type: 'segmentDetach', id });
   }
 
@@ -134,13 +139,18 @@ export class Membership {
   /** Of this process, without a word to the postmaster, who knows. */
   #end(error: BgworkerError): void {
     this.member.lose(error);
-    this.#detachAll(() => true);
+    // Whoever has lost his place has not left it in order.
+    this.#detachAll(() => true, error.code !== 'ERR_CLIENT_CLOSED');
     this.#close();
   }
 
-  /** At the end of the process. Where something lasts to the last, its member does. */
-  leave(): void {
-    this.#detachAll((segment) => !this.#lasting.has(segment));
+  /**
+   * At the end of the process, which is a failure unless it ends with 0: who reads what it sends must not take half of it
+   * for all. Where something lasts to the last, its member does.
+   */
+  leave(isFailure: boolean): void {
+    this.#isLeaving = true;
+    this.#detachAll((segment) => !this.#lasting.has(segment), isFailure);
     if (this.#lasting.size > 0) return;
     this.member.lose(new BgworkerError('ERR_MEMORY_LOST', 'this process is exiting'));
     this.#close();
@@ -152,8 +162,9 @@ export class Membership {
     if (present.size === 0) process.off('exit', leaveAll);
   }
 
-  #detachAll(isMeant: (segment: Segment) => boolean): void {
-    for (const segment of [...this.#segments.values()].reverse()) if (isMeant(segment)) detachSegment(segment);
+  #detachAll(isMeant: (segment: Segment) => boolean, isFailure: boolean): void {
+    for (const segment of [...this.#segments.values()].reverse())
+      if (isMeant(segment)) detachSegment(segment, isFailure);
   }
 }
 
@@ -167,13 +178,13 @@ function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined):
   });
 }
 
-function leaveAll(): void {
-  for (const membership of [...present].reverse()) membership.leave();
+function leaveAll(exitCode: number): void {
+  for (const membership of [...present].reverse()) membership.leave(exitCode !== 0);
 }
 
-/** What a callback throws concerns its author, and nobody else. */
-export function detachSegment(segment: Segment): void {
-  for (const error of segment.detach()) {
+/** What a callback throws concerns its author, and nobody else. `isFailure`: as Segment.detach. */
+export function detachSegment(segment: Segment, isFailure = false): void {
+  for (const error of segment.detach({ isFailure })) {
     process.emitWarning(error instanceof Error ? error : new Error(String(error)), {
       detail: `thrown by a callback while ${segment.name} was being detached`,
     });

@@ -232,5 +232,6 @@ function hintFor(value: unknown): string {
   if (value instanceof URL || value instanceof URLSearchParams) return 'send String(url)';
   if (value instanceof AbortSignal) return 'a worker has a signal of its own: terminate it, or tell it by its channel';
   if (types.isSharedArrayBuffer(value)) return 'memory of one process: send a copy';
+  if (Object.prototype.toString.call(value) === '[object DsmSegment]') return 'send String(segment), its handle';
   return 'send plain data made from it: its state is not in properties of its own, so it would arrive empty';
 }

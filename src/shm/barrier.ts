@@ -39,7 +39,7 @@ export class SharedBarrier {
   #seat: number | undefined;
   /** The phase in which we have arrived, until somebody has been told what came of it. */
   #arrivedIn: number | undefined;
-  readonly #leaving = (): void => this.#abandon();
+  readonly #leaving = (isFailure: boolean): void => this.#abandon(isFailure);
   #isWaiting = false;
 
   /** How many bytes it takes in a segment. */
@@ -233,9 +233,10 @@ export class SharedBarrier {
   }
 
   /** The segment is being detached. */
-  #abandon(): void {
+  /** Of a failure the others learn as of any other death. */
+  #abandon(isFailure: boolean): void {
     const seat = this.#seat;
-    if (seat === undefined) return;
+    if (seat === undefined || isFailure) return;
     if (this.#isStatic) this.#party.break(this.#chunk.member.number);
     else this.#party.leave(seat, false);
     if (this.#isWaiting) this.#chunk.member.wake(this.#chunk.member.number);

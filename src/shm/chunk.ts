@@ -35,8 +35,14 @@ export interface Whole {
    * What gives back what it has, behind all callbacks. A thing is in here only as long as it has something, so those to
    * which one attaches again and again leave nothing behind.
    */
-  readonly busy: Set<() => void>;
+  readonly busy: Set<Leave>;
 }
+
+/**
+ * Gives back what a thing has. `isFailure`: this process is ending in failure, and the others shall take it for what it
+ * is; then nothing is said that only one says who leaves in order.
+ */
+export type Leave = (isFailure: boolean) => void;
 
 /** A stretch of a segment, in which one thing lives. */
 export interface Chunk {

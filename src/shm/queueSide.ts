@@ -9,7 +9,7 @@
  * last message is lost: dead? detached? what was published? (R-MQ-30, R-MQ-33).
  */
 import { BgworkerError } from '../base/index.js';
-import type { Chunk } from './chunk.js';
+import type { Chunk, Leave } from './chunk.js';
 import { HEADER_WORDS } from './chunk.js';
 import type { Part } from './layout.js';
 import { wordPart } from './layout.js';
@@ -81,7 +81,7 @@ export class QueueSide {
   readonly #sleeper: Sleeper;
   readonly #otherSleeper: Sleeper;
   readonly #asleep = new Set<object>();
-  readonly #stopListening: () => void;
+  readonly #leave: Leave = (isFailure) => this.detach(isFailure);
   readonly #beforeDetach: () => void;
   #watch: PeerWatch | undefined;
   #peerNumber = 0;
@@ -110,7 +110,7 @@ export class QueueSide {
         hint: 'a queue has one sender and one receiver, and each stays what it is; make a queue for each pair',
       });
     }
-    this.#stopListening = chunk.segment.onDetach(() => this.detach());
+    chunk.segment.busy.add(this.#leave);
     this.wakeOther();
   }
 
@@ -234,14 +234,14 @@ export class QueueSide {
   }
 
   /** For good, as the other side sees it. Whoever waits here is woken. Safe to call twice. */
-  detach(): void {
+  detach(isFailure = false): void {
     if (this.#isDetached) return;
     this.#isDetached = true;
-    this.#stopListening();
+    this.chunk.segment.busy.delete(this.#leave);
     if (this.#asleep.size > 0) this.wakeOwn();
     if (this.chunk.segment.isAttached) {
       if (this.#broken === undefined) this.#beforeDetach();
-      this.#words.store(this.#own.detached, 1);
+      if (!isFailure) this.#words.store(this.#own.detached, 1);
       this.wakeOther();
     }
   }

@@ -7,7 +7,7 @@
  * memory is given back, whatever views of it are still around: they read zeros.
  */
 import { BgworkerError } from '../base/index.js';
-import type { Chunk, Whole } from './chunk.js';
+import type { Chunk, Leave, Whole } from './chunk.js';
 import { chunkOf } from './chunk.js';
 import type { Mapping } from './mapping.js';
 import type { Member } from './member.js';
@@ -26,7 +26,7 @@ export class Segment implements Whole {
   readonly name: string;
   readonly mapping: Mapping;
   readonly #release: () => void;
-  readonly busy = new Set<() => void>();
+  readonly busy = new Set<Leave>();
   readonly #callbacks: (() => void)[] = [];
   #isAttached = true;
 
@@ -72,11 +72,11 @@ export class Segment implements Whole {
     };
   }
 
-  /** Safe to call twice, and from inside a callback. What callbacks threw is given back. */
-  detach(): readonly unknown[] {
+  /** Safe to call twice, and from inside a callback. What callbacks threw is given back. `isFailure`: see Leave. */
+  detach({ isFailure = false } = {}): readonly unknown[] {
     if (!this.#isAttached) return [];
     const errors: unknown[] = [];
-    for (let callback = this.#next(); callback !== undefined; callback = this.#next()) {
+    for (let callback = this.#next(isFailure); callback !== undefined; callback = this.#next(isFailure)) {
       try {
         callback();
       } catch (error) {
@@ -90,11 +90,13 @@ export class Segment implements Whole {
     this.#release();
     return errors;
   }
-  #next(): (() => void) | undefined {
+
+  #next(isFailure: boolean): (() => void) | undefined {
     const callback = this.#callbacks.pop();
     if (callback !== undefined) return callback;
     const [leave] = this.busy;
-    if (leave !== undefined) this.busy.delete(leave);
-    return leave;
+    if (leave === undefined) return undefined;
+    this.busy.delete(leave);
+    return () => leave(isFailure);
   }
 }

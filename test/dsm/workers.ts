@@ -5,6 +5,7 @@ import {
   MessageQueue,
   namedSegment,
   SharedLatch,
+  toValueSender,
   tryAttachSegment,
 } from '../../src/dsm/index.js';
 import { defineWorker } from '../../src/worker/index.js';
@@ -89,3 +90,15 @@ export const receiveOne = defineWorker(
     return message.length;
   },
 );
+
+/** Sends the first values of a row, and then ends as it is told to, in the middle. */
+export const sendHalf = defineWorker(import.meta, async (ctx, { segment, how }: { segment: string; how: string }) => {
+  const held = await attachSegment(segment);
+  const sender = toValueSender(MessageQueue.attach(held.chunk()).sender());
+  for (let id = 0; id < 3; id++) await sender.send(id, { flush: false });
+  ctx.ready();
+  if (how === 'throws') throw new Error('half way');
+  if (how === 'exits 3') process.exit(3);
+  if (how === 'rejects') void Promise.reject(new Error('half way'));
+  if (how !== 'returns') await ctx.terminated;
+});

@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { barrierParts } from '../../src/shm/barrier.js';
+import { barrierParts } from '../../src/shm/barrierParty.js';
 import type { BarrierOptions } from '../../src/shm/index.js';
 import { AtomicCounter, SharedBarrier } from '../../src/shm/index.js';
 import { Company } from './support/company.js';
@@ -208,7 +208,6 @@ test('a barrier for nobody is refused, and no parties is not a dynamic party', a
   for (const options of [{ parties: 0 }, { maxParties: 0 }, { parties: 1.5 }]) {
     assert.throws(() => SharedBarrier.create(segment.chunk(0, 1024), options), { code: 'ERR_INVALID_ARGUMENT' });
   }
-});
 });
 
 for (const options of [{ maxParties: 2 }, { parties: 2 }]) {
