@@ -12,12 +12,14 @@ import { standFor } from './child.mjs';
 import { filesBelow, setup } from './setup.mjs';
 
 const concurrency = 2; // the tests start many processes of their own, and CI has two cores
+// These take longest, one after the other: at the end they would keep one core from having anything to do.
+const first = ['dist/test/readme/programs.test.js', 'dist/test/shm/otherNode.test.js'];
 const fileTimeoutMs = 300_000; // a file that hangs must fail by itself, long before CI gives up on the whole run
 
 setup();
 const { files, options } = choose(
   process.argv.slice(2),
-  filesBelow('dist/test').filter((path) => path.endsWith('.test.js')),
+  [...new Set([...first, ...filesBelow('dist/test')])].filter((path) => path.endsWith('.test.js')),
 );
 if (files.length === 0) fail('there is no such test file');
 

@@ -17,16 +17,22 @@ export const echo = defineWorker(import.meta, async (ctx) => {
 
 /** Sends numbers from 1 on, and expects the same. Gives the first that came out of its turn. */
 export const exchange = defineWorker(import.meta, async (ctx, count: number) => {
+  let beginSecondHalf = (): void => {};
+  const secondHalf = new Promise<void>((resolve) => {
+    beginSecondHalf = resolve;
+  });
   const sending = (async () => {
     for (let n = 1; n <= count; n++) {
       const sent = ctx.channel.send(n);
       if (n % 64 === 0) await sent;
+      if (n === count / 2) await secondHalf;
     }
     ctx.channel.end();
   })();
   let expected = 0;
   for await (const value of ctx.channel) {
     expected += 1;
+    if (expected > count / 2) beginSecondHalf();
     if (value !== expected) return `${String(value)} in the place of ${expected}`;
   }
   await sending;

@@ -247,7 +247,12 @@ test('a worker that waits without yielding is interrupted by the order to stop',
 });
 
 test('a worker that waits without yielding is gone when its postmaster is killed, and so is the memory', async () => {
-  const doomed = await startPostmaster({ spareWorkers: 0, output: 'ignore', logLevel: 'silent' });
+  const doomed = await startPostmaster({
+    spareWorkers: 0,
+    postmasterDeathGraceMs: 100,
+    output: 'ignore',
+    logLevel: 'silent',
+  });
   const segment = await createSegment(4096, { client: doomed });
   const worker = await doomed.launch(waitBlocked, segment.handle, { until: 'ready' });
   process.kill(doomed.postmasterPid, 'SIGKILL');
