@@ -86,8 +86,10 @@ describe('shared memory, as the postmaster has it', { concurrency: 3, timeout: S
     // Of this one it can see neither directory nor process: it might be in another container.
     const hidden = await scene.application();
     const living = await create(await joined(await scene.client(hidden.directory)));
-    renameSync(hidden.directory, `${hidden.directory}-hidden`);
-    scene.undoing(() => renameSync(`${hidden.directory}-hidden`, hidden.directory));
+    // Not beside it: there others clear away what is dead, and it will be before it is moved back.
+    const away = join(scene.directory(), 'away');
+    renameSync(hidden.directory, away);
+    scene.undoing(() => renameSync(away, hidden.directory));
     // Stopped, it cannot make another guardian.
     kill(dead.postmasterPid, 'SIGSTOP');
     const guardian = guardianOf(dead.postmasterPid);
