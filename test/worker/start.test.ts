@@ -196,6 +196,8 @@ test('a top-level await with something still open waits', () =>
     { files: { 'a.mjs': "setInterval(() => {}, 9e6); console.log('here'); await new Promise(() => {})" } },
     async (worker) => {
       await worker.hears(/here/);
+      // What it prints and what it tells come by two ways.
+      await worker.hears('loading');
       assert.equal(worker.types, 'hello loading');
     },
   ));
