@@ -16,6 +16,7 @@ import type { ArgAndOptions } from './modules.js';
 import { runtime } from './runtime.js';
 import { checkRole } from './surroundings.js';
 import type { LaunchOptions, RegisterOptions, RunOptions } from './verbs.js';
+import { unlessAborted } from './waiting.js';
 
 /** As `client.run`, with the default postmaster. */
 export async function run<Arg, Result>(
@@ -56,18 +57,7 @@ export async function tryRegister<Arg, Result>(
 export async function clientFor(options: { readonly signal?: AbortSignal | undefined } = {}): Promise<Client> {
   const { signal } = options;
   signal?.throwIfAborted();
-  const opening = defaultClient();
-  if (signal === undefined) return opening;
-  let aborted = (): void => {};
-  const abort = new Promise<never>((_, reject) => {
-    aborted = () => reject(signal.reason);
-    signal.addEventListener('abort', aborted, { once: true });
-  });
-  try {
-    return await Promise.race([opening, abort]);
-  } finally {
-    signal.removeEventListener('abort', aborted);
-  }
+  return unlessAborted(defaultClient(), signal);
 }
 
 async function defaultClient(): Promise<Client> {

@@ -58,6 +58,7 @@ export { type ExpectedPeer, expectedPeer, memoryLinkOf } from './sharedMemory.js
 export { checkPlatform } from './surroundings.js';
 export type { LaunchOptions, RegisterOptions, RunOptions, WithArgs } from './verbs.js';
 export { beginWait } from './waitEvents.js';
+export { unlessAborted } from './waiting.js';
 export type { Progress } from './watchedWorker.js';
 export type {
   HandleStatus,

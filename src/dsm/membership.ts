@@ -9,7 +9,7 @@
  */
 import { BgworkerError } from '../base/index.js';
 import type { MemoryLink, MemoryOwner } from '../client/index.js';
-import { beginWait, linkToMemory, memoryLinkOf, PostmasterDiedError, runtime } from '../client/index.js';
+import { beginWait, linkToMemory, memoryLinkOf, PostmasterDiedError, runtime, unlessAborted } from '../client/index.js';
 import type { MemberLine, Segment } from '../shm/index.js';
 import { checkSharedMemory, Member } from '../shm/index.js';
 
@@ -166,16 +166,6 @@ export class Membership {
     for (const segment of [...this.#segments.values()].reverse())
       if (isMeant(segment)) detachSegment(segment, isFailure);
   }
-}
-
-function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return promise;
-  return new Promise((resolve, reject) => {
-    const aborted = (): void => reject(signal.reason);
-    if (signal.aborted) return aborted();
-    signal.addEventListener('abort', aborted, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', aborted));
-  });
 }
 
 function leaveAll(exitCode: number): void {

@@ -11,6 +11,7 @@ import { rmSync } from 'node:fs';
 import { BgworkerError } from '../base/index.js';
 import type { Client, MemoryAnswer, MemoryQuestion } from '../client/index.js';
 import { clientFor, memoryLinkOf } from '../client/index.js';
+import { formatHandle } from '../core/index.js';
 import { MAX_SEGMENT_BYTES, Mapping, Segment } from '../shm/index.js';
 import type { Held } from './dsmSegment.js';
 import { DsmSegment, formatSegment, segmentId } from './dsmSegment.js';
@@ -138,7 +139,7 @@ type Row = MemoryAnswer<'segmentList'>['rows'][number];
 
 function describeSegment(epoch: string, { id, name, sizeBytes, pinned, holders }: Row): SegmentInfo {
   const workerOf = ({ worker }: Row['holders'][number]): string | null =>
-    worker === null ? null : `${epoch}:${worker.slot}:${worker.generation}`;
+    worker === null ? null : formatHandle({ epoch, ...worker });
   return {
     handle: formatSegment(epoch, id),
     name,
@@ -148,10 +149,13 @@ function describeSegment(epoch: string, { id, name, sizeBytes, pinned, holders }
   };
 }
 
-async function begin({ client, signal }: SegmentOptions): Promise<{ membership: Membership; signal?: AbortSignal }> {
+async function begin({ client, signal }: SegmentOptions): Promise<{
+  readonly membership: Membership;
+  readonly signal: AbortSignal | undefined;
+}> {
   const membership = await membershipOf(await clientOf(client, signal));
   signal?.throwIfAborted();
-  return { membership, ...(signal !== undefined && { signal }) };
+  return { membership, signal };
 }
 
 function clientOf(client: Client | undefined, signal: AbortSignal | undefined): Promise<Client> | Client {

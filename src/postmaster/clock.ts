@@ -2,8 +2,8 @@
  * The clock of a postmaster and its one timer. Monotonic: a step of the calendar moves no restart (R-PM-44 is a fault of
  * C's). The timer is armed after each event for the instant the core derives from its state, so it is never stale.
  */
-import type { LongTimer } from '../protocol/index.js';
-import { startLongTimer } from '../protocol/index.js';
+import type { LongTimer } from '../base/index.js';
+import { startLongTimer } from '../base/index.js';
 
 /** Milliseconds since this process began; never steps back. */
 function monotonicNow(): number {

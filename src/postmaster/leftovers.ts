@@ -159,7 +159,8 @@ function readProcess(pid: number, file: 'environ' | 'stat'): string {
   }
 }
 
-function namesIn(directory: string): string[] {
+/** Nothing, where it is not there or may not be read. */
+export function namesIn(directory: string): string[] {
   try {
     return readdirSync(directory);
   } catch {

@@ -12,7 +12,7 @@
  */
 import type { Server } from 'node:net';
 import { createServer } from 'node:net';
-import { BgworkerError } from '../base/index.js';
+import { BgworkerError, startLongTimer } from '../base/index.js';
 import type { ClientId } from '../core/index.js';
 import type { ClientMessage, Frame, GoodbyeDetail, GoodbyeReason, Introduction } from '../protocol/index.js';
 import {
@@ -20,7 +20,6 @@ import {
   FrameReader,
   MessageError,
   parseClientMessage,
-  startLongTimer,
   whyNotServed,
   whyNotUnderstood,
 } from '../protocol/index.js';

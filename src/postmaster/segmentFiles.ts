@@ -11,12 +11,13 @@
  * that share /dev/shm, or a postmaster of the same user in another directory (segmentLeftovers.ts). Where there is no
  * /dev/shm, the segments lie in `DIRECTORY/segments`, and belong to whom the directory belongs.
  */
-import { chmodSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, unlink } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, renameSync, rmSync, unlink } from 'node:fs';
 import type { Server } from 'node:net';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { BgworkerError } from '../base/index.js';
 import type { MemberId, SegmentId } from '../core/index.js';
+import { namesIn } from './leftovers.js';
 import type { Log } from './log.js';
 
 /** What the server loop needs of it, and a test replaces. */
@@ -161,12 +162,4 @@ function noSharedMemory(error: unknown, folder: string): BgworkerError {
     hint: `${isMissing ? 'it must be there' : 'we must be able to write there'}: docs/containers.md says how`,
     cause: error,
   });
-}
-
-function namesIn(folder: string): string[] {
-  try {
-    return readdirSync(folder);
-  } catch {
-    return [];
-  }
 }

@@ -8,9 +8,10 @@
  *
  * Where there is no /dev/shm, segments lie in the postmaster's directory, and its next owner clears them (leftovers.ts).
  */
-import { lstatSync, readdirSync, rmSync } from 'node:fs';
+import { lstatSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { accepts } from './directory.js';
+import { namesIn } from './leftovers.js';
 import { SHARED_FOLDER } from './segmentFiles.js';
 
 const NAME = /^bgworker\.([\w-]{8,64})\.(?:[1-9][0-9]*|alive|starting)$/;
@@ -60,13 +61,5 @@ function tryRemove(path: string): boolean {
     return true;
   } catch {
     return false;
-  }
-}
-
-function namesIn(folder: string): string[] {
-  try {
-    return readdirSync(folder);
-  } catch {
-    return [];
   }
 }

@@ -10,8 +10,8 @@
  *
  * Datagrams go through koffi (datagramSocket.ts), without it through `systemd-notify` (notifyCommand.ts).
  */
-import type { LongTimer } from '../protocol/index.js';
-import { startLongTimer } from '../protocol/index.js';
+import type { LongTimer } from '../base/index.js';
+import { startLongTimer } from '../base/index.js';
 import { DatagramSocket } from './datagramSocket.js';
 import type { Log } from './log.js';
 import { findNotifyCommand, sendByCommand } from './notifyCommand.js';

@@ -32,7 +32,6 @@ export { decodeFailure, encodeFailure } from './failure.js';
 export { encodeFrame, type Frame, FrameError, FrameReader, MAX_ATTACHMENT_BYTES, MAX_FRAME_BYTES } from './frame.js';
 export { introduce, PACKAGE_FOLDER, PACKAGE_PATH, PACKAGE_VERSION } from './introduction.js';
 export { Latch, type LatchEvent, type LatchWaitOptions } from './latch.js';
-export { type LongTimer, startLongTimer } from './longTimer.js';
 export {
   type AttachmentIndex,
   type ChannelContent,

@@ -14,9 +14,8 @@
  * This one lives in one process (R-LAT-1, a local latch). It keeps no process alive by itself; its owner asks
  * `isWaitedFor`. Model: latch.h and latch.c; the rules are R-LAT-2 to R-LAT-9.
  */
-import { BgworkerError } from '../base/index.js';
-import type { LongTimer } from './longTimer.js';
-import { startLongTimer } from './longTimer.js';
+import type { LongTimer } from '../base/index.js';
+import { checkTimeout, startLongTimer } from '../base/index.js';
 
 /** How long to wait for a latch. */
 export interface LatchWaitOptions {
@@ -58,12 +57,7 @@ export class Latch {
 
   /** Rejects with the signal's reason when that aborts, and before anything else when it has. */
   async wait({ signal, timeoutMs = Infinity }: LatchWaitOptions = {}): Promise<LatchEvent> {
-    if (!(timeoutMs >= 0)) {
-      throw new BgworkerError('ERR_INVALID_ARGUMENT', 'invalid timeout', {
-        detail: `timeoutMs is ${String(timeoutMs)}`,
-        hint: 'give milliseconds, from 0',
-      });
-    }
+    checkTimeout(timeoutMs);
     signal?.throwIfAborted();
     // The latch goes before the clock (R-LAT-7).
     if (this.#isSet) return 'latchSet';

@@ -7,8 +7,7 @@
  */
 import { isAbsolute } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { BgworkerError } from '../base/index.js';
-import { startLongTimer } from './longTimer.js';
+import { BgworkerError, startLongTimer } from '../base/index.js';
 
 /** Known to every copy of the package in a process, so that a value made by one is one to another. */
 export const workerBrand: unique symbol = Symbol.for('bgworker.worker') as never;

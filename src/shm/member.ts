@@ -12,7 +12,8 @@
  * A wait ends also when the peer it depends on is dead, by its place's own `look`, which is asked again each time
  * somebody is known to be gone; and when this member has lost its place in shared memory (`lose`).
  */
-import { BgworkerError } from '../base/index.js';
+import type { LongTimer } from '../base/index.js';
+import { BgworkerError, checkTimeout, startLongTimer } from '../base/index.js';
 import type { LineEvent, PollLine } from './doorbell.js';
 import { Doorbell } from './doorbell.js';
 import { Patience } from './patience.js';
@@ -177,14 +178,14 @@ export class Member {
 
   #sleep<T>(place: Place<T>, signal: AbortSignal | undefined, timeoutMs: number): Promise<T | 'timeout'> {
     return new Promise((resolve, reject) => {
-      let timer: NodeJS.Timeout | undefined;
+      let timer: LongTimer | undefined;
       let unlisten: (() => void) | undefined;
       const endWait = this.#beginWait(place.event, false);
       const end = (): void => {
         if (!this.#waits.delete(look)) return;
         this.#doorbell.unlisten();
         unlisten?.();
-        clearTimeout(timer);
+        timer?.stop();
         signal?.removeEventListener('abort', aborted);
         place.rise();
         endWait();
@@ -207,18 +208,6 @@ export class Member {
           reject(error);
         }
       };
-      const startTimer = (endAt: number): void => {
-        const leftMs = endAt - performance.now();
-        // A timer holds no more than 31 bits.
-        timer = setTimeout(
-          () => {
-            if (performance.now() < endAt) return startTimer(endAt);
-            end();
-            resolve('timeout');
-          },
-          Math.min(leftMs, 2 ** 31 - 1),
-        );
-      };
       this.#doorbell.listen();
       this.#waits.add(look);
       try {
@@ -228,7 +217,12 @@ export class Member {
         throw error;
       }
       signal?.addEventListener('abort', aborted, { once: true });
-      if (timeoutMs !== Infinity) startTimer(performance.now() + timeoutMs);
+      if (timeoutMs !== Infinity) {
+        timer = startLongTimer(timeoutMs, () => {
+          end();
+          resolve('timeout');
+        });
+      }
       look();
     });
   }
@@ -311,12 +305,4 @@ export class Member {
   #checkThere(): void {
     if (this.#lost !== undefined) throw this.#lost;
   }
-}
-
-function checkTimeout(timeoutMs: number): void {
-  if (timeoutMs >= 0) return;
-  throw new BgworkerError('ERR_INVALID_ARGUMENT', 'invalid timeout', {
-    detail: `timeoutMs is ${String(timeoutMs)}`,
-    hint: 'give milliseconds, from 0',
-  });
 }

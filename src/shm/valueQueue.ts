@@ -8,6 +8,8 @@
  * never gets there.
  */
 import type { BlockingWaitOptions, WaitOptions } from './member.js';
+import type { MessageBytes } from './messageBytes.js';
+import { copyOf } from './messageBytes.js';
 import type { MessageReceiver, Reading } from './messageReceiver.js';
 import type { MessageSender, SendOptions } from './messageSender.js';
 import type { ValueDecoderOptions } from './valueDecoder.js';
@@ -110,13 +112,13 @@ export class ValueSender<T = unknown> {
   }
 
   async #send(
-    pieces: readonly Uint8Array[],
+    message: MessageBytes,
     options: (SendOptions & { readonly signal?: AbortSignal | undefined }) | undefined,
     mayRollback: boolean,
   ): Promise<'sent' | 'detached'> {
     this.#unanswered += 1;
     try {
-      return await this.#sender.send(pieces, options);
+      return await this.#sender.send(message, options);
     } catch (error) {
       // Called off after it had begun, it goes on and is received.
       if (mayRollback && !this.#sender.hasBegun) this.#encoder.rollback();
@@ -186,8 +188,4 @@ export class ValueReceiver<T = unknown> {
 
 function done(): IteratorReturnResult<undefined> {
   return { done: true, value: undefined };
-}
-
-function copyOf(pieces: readonly Uint8Array[]): readonly Uint8Array[] {
-  return pieces.map((piece) => piece.slice());
 }

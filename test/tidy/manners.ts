@@ -19,9 +19,8 @@ const mayUseTimers: Exceptions = {
   'src/client/connection.ts':
     'the pause before the next try to connect while the system says try again (EAGAIN, EMFILE)',
   'src/postmaster/leftovers.ts': 'nobody tells of the end of a process that is not our child, so /proc is read again',
-  'src/shm/member.ts': 'a wait that its caller has given a time',
-  'src/protocol/longTimer.ts':
-    'the one timer of the postmaster, the time-out that a user gives to a latch, and the pace of a watchdog',
+  'src/base/longTimer.ts':
+    'the one timer of the postmaster, the time-out that a user gives to a wait, and the pace of a watchdog',
   'src/worker/entryPoint.ts': 'a module that loads slowly must hear orders, which costs a start that is quick nothing',
   'src/worker/parts.ts': 'what a start does not need is loaded when the start is over',
   'src/worker/pause.ts': 'ctx.sleep and ctx.every are what their users asked to wait for',

@@ -3,10 +3,9 @@
  * nobody: interrupted, or out of time, it leaves the worker as it is.
  */
 import { Command, Option } from 'commander';
-import { BgworkerError } from '../../base/index.js';
+import { BgworkerError, startLongTimer } from '../../base/index.js';
 import type { BackgroundWorkerHandle, Client, ShutdownAnswer, StartupAnswer } from '../../client/index.js';
 import { MAX_INTERVAL_MS } from '../../core/index.js';
-import { startLongTimer } from '../../protocol/index.js';
 import type { AttachOptions } from '../attached.js';
 import { directoryOption, jsonOption, tellPostmasterDied, withClient } from '../attached.js';
 import { endedWell, exitCodeOfEnd, hadStarted } from '../ending.js';

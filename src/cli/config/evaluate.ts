@@ -6,7 +6,7 @@ import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
-import { BgworkerError } from '../../base/index.js';
+import { BgworkerError, startLongTimer } from '../../base/index.js';
 import { cleanExecArgv } from '../../client/index.js';
 import type { Settings } from '../../postmaster/index.js';
 import { readSettings, readToQuiet } from '../../postmaster/index.js';
@@ -17,7 +17,6 @@ import {
   introduce,
   PACKAGE_PATH,
   parseEmbeddedMessage,
-  startLongTimer,
   whyNothingStarts,
 } from '../../protocol/index.js';
 import { withoutForeignFrames } from '../failure/stack.js';

@@ -2,6 +2,8 @@
  * A timer without the limit of Node's own: beyond 2^31 - 1 ms (24.8 days) setTimeout fires at once. It fires once,
  * and stopping it is safe at any moment.
  */
+import { BgworkerError } from './errors.js';
+
 const MAX_STEP_MS = 2 ** 31 - 1;
 
 export interface LongTimer {
@@ -23,4 +25,13 @@ export function startLongTimer(ms: number, fire: () => void, { keepsAlive = true
   };
   arm(ms);
   return { stop: () => clearTimeout(timer) };
+}
+
+/** For how long somebody wants to wait. Throws `ERR_INVALID_ARGUMENT`. */
+export function checkTimeout(timeoutMs: number): void {
+  if (timeoutMs >= 0) return;
+  throw new BgworkerError('ERR_INVALID_ARGUMENT', 'invalid timeout', {
+    detail: `timeoutMs is ${String(timeoutMs)}`,
+    hint: 'give milliseconds, from 0',
+  });
 }
