@@ -97,7 +97,6 @@ export class Backend implements ConnectionOwner {
         givenUp: (request) => void this.#connection.withdraw(request),
       }),
     tell: (bytes) => this.#connection.tell(bytes),
-    hold: () => this.hold(),
     descriptor: () => {
       const { wire } = this.#connection;
       return wire === null ? -1 : this.world.descriptorOf(wire);

@@ -16,7 +16,6 @@ export interface MemoryHost {
   greeting(): Greeting;
   ask<T>(question: MemoryQuestion, read: Read<T>, options: MemoryAskOptions): Promise<T>;
   tell(bytes: Buffer): void;
-  hold(): () => void;
   /** Of the socket; -1 while there is none. */
   descriptor(): number;
 }
@@ -55,7 +54,6 @@ export class Memory {
       tell: (message) => host.tell(encodeFrame(message)),
       onMemberGone: (listener) => enlist(this.#onMemberGone, listener),
       onLost: (listener) => enlist(this.#onLost, listener),
-      hold: () => host.hold(),
       descriptors: () => {
         // Others may have been told that we are gone, and nobody rings for us then: the event loop has to find out.
         if (this.#isUntold) throw interrupted();

@@ -63,9 +63,6 @@ export interface MemoryLink {
   /** Calls `listener` when we are no member any more, with the reason why: whatever was attached is lost. */
   onLost(listener: (error: BgworkerError) => void): () => void;
 
-  /** Keeps the process alive until the release, which may be called twice. */
-  hold(): () => void;
-
   /**
    * Descriptors on which the postmaster tells this process something: a blocking wait has to end when one of them can be
    * read, so that the event loop can read it. The connection's, and in a worker the one of its orders. Throws

@@ -4,13 +4,13 @@
  *     const segment = await createSegment(1024 * 1024);
  *     const handle = await launch(fill, String(segment));       // the worker: await attachSegment(text)
  *
- * Loads koffi, an optional dependency, when it is first used.
+ * Loads koffi, an optional dependency, when it is first used. Locks, condition variables, barriers and counters are for
+ * the advanced: who uses them has read how they fail (docs/locks.md).
  *
  * @module bgworker/shm
  */
 export {
   ALIGNMENT,
-  // Advanced: who uses these has read how they fail.
   AtomicCounter,
   aligned,
   type BarrierOptions,

@@ -68,7 +68,9 @@ export class Doorbell {
   /** With so many open it is time to ask. */
   #manyPeers = MANY_PEERS;
   readonly #scratch = Buffer.alloc(READ_BYTES);
-  #descriptors = new Int32Array(16);
+  /** struct pollfd: the descriptor, then 16 bits of what to look for and 16 of what was found. */
+  #pollees = new Int32Array(16);
+  #events = new Int16Array(this.#pollees.buffer);
   #socket: Socket | undefined;
   #listeners = 0;
   #isClosed = false;
@@ -111,8 +113,7 @@ export class Doorbell {
     if (number === this.number) return this.#isClosed;
     const descriptor = this.#peer(number);
     if (descriptor === undefined) return this.#isDead(number);
-    const pollees = this.#pollees([{ descriptor, events: 0 }]);
-    if (libC().poll(pollees, 1, 0) <= 0 || !(eventsOf(pollees, 0) & POLLERR)) return false;
+    if (this.#poll([{ descriptor, events: 0 }], 0) <= 0 || !(this.#found(0) & POLLERR)) return false;
     this.markGone(number);
     return true;
   }
@@ -156,28 +157,28 @@ export class Doorbell {
   block(timeoutMs: number, peer: number, lines: readonly PollLine[]): BlockEvent {
     const other = peer === 0 || peer === this.number ? undefined : this.#peer(peer);
     if (peer !== 0 && peer !== this.number && other === undefined && this.#isDead(peer)) return 'peerGone';
-    const pollees = this.#pollees([
+    const pollees = [
       { descriptor: this.#descriptor, events: POLLIN },
       { descriptor: other ?? -1, events: 0 },
       ...lines.map(({ descriptor, input, output }) => {
         return { descriptor, events: (input ? POLLIN : 0) | (output === true ? POLLOUT : 0) };
       }),
-    ]);
-    const found = libC().poll(pollees, 2 + lines.length, Math.min(MAX_POLL_MS, Math.ceil(timeoutMs)));
+    ];
+    const found = this.#poll(pollees, Math.min(MAX_POLL_MS, Math.ceil(timeoutMs)));
     if (found === 0) return timeoutMs > MAX_POLL_MS ? 'rung' : 'timeout';
     if (found < 0) return 'signal';
-    if (eventsOf(pollees, 0) !== 0) {
+    if (this.#found(0) !== 0) {
       this.drain();
       return 'rung';
     }
-    if (eventsOf(pollees, 1) !== 0) {
+    if (this.#found(1) !== 0) {
       this.markGone(peer);
       return 'peerGone';
     }
-    const at = lines.findIndex((_, index) => eventsOf(pollees, 2 + index) !== 0);
+    const at = lines.findIndex((_, index) => this.#found(2 + index) !== 0);
     const line = lines[at];
     if (line === undefined) return 'rung';
-    const events = eventsOf(pollees, 2 + at);
+    const events = this.#found(2 + at);
     return { line, hungUp: (events & (POLLHUP | POLLERR)) !== 0, canWrite: (events & POLLOUT) !== 0 };
   }
 
@@ -258,10 +259,10 @@ export class Doorbell {
 
   #closeDeadPeers(): void {
     const peers = [...this.#peers];
-    const pollees = this.#pollees(peers.map(([, descriptor]) => ({ descriptor, events: 0 })));
-    if (libC().poll(pollees, peers.length, 0) > 0) {
+    const pollees = peers.map(([, descriptor]) => ({ descriptor, events: 0 }));
+    if (this.#poll(pollees, 0) > 0) {
       peers.forEach(([number], index) => {
-        if (eventsOf(pollees, index) & POLLERR) this.markGone(number);
+        if (this.#found(index) & POLLERR) this.markGone(number);
       });
     }
     this.#manyPeers = Math.max(MANY_PEERS, 2 * this.#peers.size);
@@ -284,21 +285,23 @@ export class Doorbell {
     return socket;
   }
 
-  #pollees(pollees: readonly { readonly descriptor: number; readonly events: number }[]): Int32Array {
-    if (this.#descriptors.length < pollees.length * 2) this.#descriptors = new Int32Array(pollees.length * 2);
-    // struct pollfd: the descriptor, then 16 bits of what to look for and 16 of what was found.
-    const shorts = new Int16Array(this.#descriptors.buffer);
+  #poll(pollees: readonly { readonly descriptor: number; readonly events: number }[], timeoutMs: number): number {
+    if (this.#pollees.length < pollees.length * 2) {
+      this.#pollees = new Int32Array(pollees.length * 2);
+      this.#events = new Int16Array(this.#pollees.buffer);
+    }
     pollees.forEach(({ descriptor, events }, index) => {
-      this.#descriptors[2 * index] = descriptor;
-      shorts[4 * index + 2] = events;
-      shorts[4 * index + 3] = 0;
+      this.#pollees[2 * index] = descriptor;
+      this.#events[4 * index + 2] = events;
+      this.#events[4 * index + 3] = 0;
     });
-    return this.#descriptors;
+    return libC().poll(this.#pollees, pollees.length, timeoutMs);
   }
-}
 
-function eventsOf(pollees: Int32Array, index: number): number {
-  return new Int16Array(pollees.buffer)[4 * index + 3] ?? 0;
+  /** What the last poll has found there. */
+  #found(index: number): number {
+    return this.#events[4 * index + 3] ?? 0;
+  }
 }
 
 function cannotRing(path: string, detail: string): BgworkerError {

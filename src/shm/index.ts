@@ -3,7 +3,6 @@
  * which segment, comes from outside (dsm/).
  */
 
-// advanced
 export type { BarrierResult } from './barrier.js';
 export { SharedBarrier } from './barrier.js';
 export type { BarrierOptions } from './barrierParty.js';

@@ -200,17 +200,13 @@ function lookAtStreams(readable: Readable | undefined, writable: Writable | unde
 }
 
 function listenToStreams(readable: Readable | undefined, writable: Writable | undefined, look: () => void): () => void {
-  const listen = (stream: Readable | Writable | undefined, events: readonly string[]): void => {
-    for (const event of events) stream?.on(event, look);
-  };
-  const unlisten = (stream: Readable | Writable | undefined, events: readonly string[]): void => {
-    for (const event of events) stream?.off(event, look);
-  };
-  listen(readable, READABLE_EVENTS);
-  listen(writable, WRITABLE_EVENTS);
+  const heard = [
+    ...READABLE_EVENTS.map((event) => ({ stream: readable, event })),
+    ...WRITABLE_EVENTS.map((event) => ({ stream: writable, event })),
+  ];
+  for (const { stream, event } of heard) stream?.on(event, look);
   return () => {
-    unlisten(readable, READABLE_EVENTS);
-    unlisten(writable, WRITABLE_EVENTS);
+    for (const { stream, event } of heard) stream?.off(event, look);
   };
 }
 

@@ -26,10 +26,6 @@ export class OwnerWord {
     this.#number = number;
   }
 
-  clear(): void {
-    this.#words.store(this.#index, FREE);
-  }
-
   /** A member's number; 0 for nobody. */
   get owner(): number {
     const word = this.#words.load(this.#index);

@@ -77,7 +77,6 @@ export class QueueSide {
   readonly #words: Words;
   readonly #own: SideWords;
   readonly #other: SideWords;
-  readonly #otherDetached: number;
   readonly #sleeper: Sleeper;
   readonly #otherSleeper: Sleeper;
   readonly #asleep = new Set<object>();
@@ -100,7 +99,6 @@ export class QueueSide {
     this.#watch = peer;
     const { words, member } = chunk;
     this.#words = words;
-    this.#otherDetached = this.#other.detached;
     this.#sleeper = new Sleeper(words, this.#own.sleeper, member);
     this.#otherSleeper = new Sleeper(words, this.#other.sleeper, member);
     const holder = words.compareExchange(this.#own.member, 0, member.number);
@@ -165,7 +163,7 @@ export class QueueSide {
   }
 
   get peerDetached(): boolean {
-    return this.#words.load(this.#otherDetached) !== 0;
+    return this.#words.load(this.#other.detached) !== 0;
   }
 
   /**

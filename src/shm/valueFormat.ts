@@ -1,5 +1,12 @@
 /**
- * How a value lies in a message: the words that encoder and decoder share, and every limit of both.
+ * Structured values as messages of a queue: how a value lies in one, the words that encoder and decoder share, and every
+ * limit of both. What arrives is what structured clone makes of a value. Records of plain fields take a short way, some
+ * four times as fast as `v8.serialize`; a value in which anything else stands (a Map, an instance of a class) goes as a
+ * whole to the fallback, which also decides what cannot be sent and says where it stands.
+ *
+ * A pair of encoder and decoder serves one direction of one queue, and each message passes through both ends in the order
+ * in which it was encoded: the list of keys of a record (its shape) is told once, and a number stands for it from then on.
+ * The bytes are for processes of one machine that run one version of this package.
  *
  *   message   = [definitions] plain | foreign
  *   foreign   = 'F' and 7 unused bytes, then what the fallback wrote

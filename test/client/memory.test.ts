@@ -14,7 +14,6 @@ function makeMemory(): { readonly memory: Memory; readonly asked: string[] } {
       return new Promise(() => {});
     },
     tell: () => {},
-    hold: () => () => {},
     descriptor: () => 7,
   });
   return { memory, asked };

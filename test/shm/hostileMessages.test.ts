@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { BgworkerError } from '../../src/base/index.js';
-import { ValueDecoder, ValueEncoder } from '../../src/shm/valueCodec.js';
+import { ValueDecoder } from '../../src/shm/valueDecoder.js';
+import { ValueEncoder } from '../../src/shm/valueEncoder.js';
 import { assertSame, value } from './valueArbitraries.js';
 import { joined } from './valuePair.js';
 

@@ -4,7 +4,8 @@ import { deserialize, serialize } from 'node:v8';
 import fc from 'fast-check';
 import { BgworkerError } from '../../src/base/index.js';
 import { deserializeValue, serializeValue } from '../../src/protocol/index.js';
-import { ValueDecoder, ValueEncoder } from '../../src/shm/valueCodec.js';
+import { ValueDecoder } from '../../src/shm/valueDecoder.js';
+import { ValueEncoder } from '../../src/shm/valueEncoder.js';
 import { assertSame, value } from './valueArbitraries.js';
 import { joined, ValuePair } from './valuePair.js';
 

@@ -2,8 +2,9 @@
  * An encoder and a decoder with a message between them, as a queue would have it: the pieces are joined into memory that
  * is used again for the next message, so that whatever was not copied is seen.
  */
-import type { ValueDecoderOptions } from '../../src/shm/valueCodec.js';
-import { ValueDecoder, ValueEncoder } from '../../src/shm/valueCodec.js';
+import type { ValueDecoderOptions } from '../../src/shm/valueDecoder.js';
+import { ValueDecoder } from '../../src/shm/valueDecoder.js';
+import { ValueEncoder } from '../../src/shm/valueEncoder.js';
 
 export function joined(pieces: readonly Uint8Array[]): Uint8Array {
   const message = new Uint8Array(pieces.reduce((bytes, piece) => bytes + piece.length, 0));

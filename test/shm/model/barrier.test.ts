@@ -6,8 +6,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as shipped from '../../../src/shm/index.js';
 import type { Exploration } from './explore.js';
-import type { Mistake, SharedMemory } from './mutants.js';
-import { withMistake } from './mutants.js';
+import type { Scenario, SharedMemory } from './mutants.js';
+import { testMistakes } from './mutants.js';
 import type { Memory, Notes, StepwiseModel, Tools } from './stepwise.js';
 import { exploreStepwise, must } from './stepwise.js';
 
@@ -16,7 +16,6 @@ const SEATS_MARK = 8;
 const SEATS = 9;
 
 type Process = (tools: Tools) => void;
-type Scenario = (code: SharedMemory) => Exploration;
 
 function check(
   { SharedBarrier }: SharedMemory,
@@ -167,7 +166,7 @@ test('F-80: no phase goes on without one that takes part, one is elected, one is
   }
 });
 
-const mistakes: Readonly<Record<string, Mistake & { readonly scenario: Scenario }>> = {
+testMistakes({
   'the phase begins after the others were woken': {
     scenario: scenarios.party,
     file: 'barrierParty',
@@ -204,10 +203,4 @@ const mistakes: Readonly<Record<string, Mistake & { readonly scenario: Scenario 
     from: 'this.#seats.stepOut(seat);\n        // When',
     to: '// When',
   },
-};
-
-for (const [title, { scenario, ...mistake }] of Object.entries(mistakes)) {
-  test(`the model finds it when ${title}`, async () => {
-    assert.notEqual(scenario(await withMistake(mistake)).problem, undefined);
-  });
-}
+});

@@ -6,8 +6,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as shipped from '../../../src/shm/index.js';
 import type { Exploration } from './explore.js';
-import type { Mistake, SharedMemory } from './mutants.js';
-import { withMistake } from './mutants.js';
+import type { Scenario, SharedMemory } from './mutants.js';
+import { testMistakes } from './mutants.js';
 import type { StepwiseModel, Tools } from './stepwise.js';
 import { exploreStepwise } from './stepwise.js';
 
@@ -20,7 +20,6 @@ const ITEMS = 20;
 const IS_OVER = 21;
 
 type Process = (tools: Tools) => void;
-type Scenario = (code: SharedMemory) => Exploration;
 
 function check(
   code: SharedMemory,
@@ -111,7 +110,7 @@ test('no signal is lost between a look and a sleep, by one that dies, or by one 
   }
 });
 
-const mistakes: Readonly<Record<string, Mistake & { readonly scenario: Scenario }>> = {
+testMistakes({
   'one that gives up keeps its signal': {
     scenario: scenarios.givesUp,
     file: 'conditionVariable',
@@ -142,10 +141,4 @@ const mistakes: Readonly<Record<string, Mistake & { readonly scenario: Scenario 
     from: 'this.#index !== undefined && this.#stands(this.#index)',
     to: 'this.#index !== undefined',
   },
-};
-
-for (const [title, { scenario, ...mistake }] of Object.entries(mistakes)) {
-  test(`the model finds it when ${title}`, async () => {
-    assert.notEqual(scenario(await withMistake(mistake)).problem, undefined);
-  });
-}
+});

@@ -6,8 +6,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as shipped from '../../../src/shm/index.js';
 import type { Exploration } from './explore.js';
-import type { Mistake, SharedMemory } from './mutants.js';
-import { withMistake } from './mutants.js';
+import type { Scenario, SharedMemory } from './mutants.js';
+import { testMistakes } from './mutants.js';
 import type { Memory, Notes, StepwiseModel, Tools } from './stepwise.js';
 import { exploreStepwise, must } from './stepwise.js';
 
@@ -85,8 +85,6 @@ function check(
   });
 }
 
-type Scenario = (code: SharedMemory) => Exploration;
-
 const writer = (code: SharedMemory) => user(code, 'exclusive', false);
 const mender = (code: SharedMemory) => user(code, 'exclusive', true);
 const reader = (code: SharedMemory) => user(code, 'shared', false);
@@ -115,7 +113,7 @@ test('no two hold a lock that should not, nobody waits for ever, and every death
   }
 });
 
-const mistakes: Readonly<Record<string, Mistake & { readonly scenario: Scenario }>> = {
+testMistakes({
   'a reader looks at the owner before it writes its slot': {
     scenario: scenarios.writerDies,
     file: 'lockWaits',
@@ -152,10 +150,4 @@ const mistakes: Readonly<Record<string, Mistake & { readonly scenario: Scenario 
     from: 'this.#change(dead, -this.#number)',
     to: 'this.#change(dead, this.#number)',
   },
-};
-
-for (const [title, { scenario, ...mistake }] of Object.entries(mistakes)) {
-  test(`the model finds it when ${title}`, async () => {
-    assert.notEqual(scenario(await withMistake(mistake)).problem, undefined);
-  });
-}
+});

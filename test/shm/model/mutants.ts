@@ -6,7 +6,9 @@ import assert from 'node:assert/strict';
 import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { test } from 'node:test';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import type { Exploration } from './explore.js';
 
 export type SharedMemory = typeof import('../../../src/shm/index.js');
 
@@ -36,5 +38,17 @@ export async function withMistake({ file, from, to }: Mistake): Promise<SharedMe
     return (await import(pathToFileURL(join(folder, 'shm/index.js')).href)) as SharedMemory;
   } finally {
     rmSync(folder, { recursive: true });
+  }
+}
+
+/** What a model makes of some code. */
+export type Scenario = (code: SharedMemory) => Exploration;
+
+/** A test for each mistake: its scenario must find something. */
+export function testMistakes(mistakes: Readonly<Record<string, Mistake & { readonly scenario: Scenario }>>): void {
+  for (const [title, { scenario, ...mistake }] of Object.entries(mistakes)) {
+    test(`the model finds it when ${title}`, async () => {
+      assert.notEqual(scenario(await withMistake(mistake)).problem, undefined);
+    });
   }
 }
