@@ -1,0 +1,13 @@
+/**
+ * Parallel work on background workers: a function over many items, a pool of warm processes, and, as PostgreSQL runs a
+ * parallel query, plans whose rows are gathered from workers and leader. Right with any number of workers, down to none.
+ *
+ * @module bgworker/parallel
+ */
+export { type Explanation, formatExplanation, type ParticipantReport, type Progress } from './explain.js';
+export {
+  defaultWorkers,
+  type ParallelOptions,
+  type ParallelWorkerOptions,
+  type ProcessOptions,
+} from './processOptions.js';
