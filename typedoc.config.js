@@ -6,7 +6,13 @@
  */
 export default {
   name: 'bgworker',
-  entryPoints: ['src/index.ts', 'src/worker/index.ts', 'src/dsm/index.ts', 'src/parallel/index.ts', 'src/testing/index.ts'],
+  entryPoints: [
+    'src/index.ts',
+    'src/worker/index.ts',
+    'src/dsm/index.ts',
+    'src/parallel/index.ts',
+    'src/testing/index.ts',
+  ],
   readme: 'README.md',
   projectDocuments: ['*.md', 'docs/**/*.md', 'examples/README.md', 'bench/results.md'],
   out: 'dist/docs',

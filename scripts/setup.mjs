@@ -1,6 +1,6 @@
 /**
  * Makes a checkout ready to run: node_modules is what package-lock.json says, dist is what src and test say. What tsc
- * writes is what is tested and shipped, but for two files that are put together from several of those (join-boot-files.mjs).
+ * writes is what is tested and shipped, joined to fewer files (join-boot-files.mjs, join-folders.mjs).
  *
  * Every other script calls setup() first, so that `npm test` works in a fresh clone. It says in one line on stderr
  * what it does, and nothing when there is nothing to do (a few milliseconds).
@@ -20,6 +20,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { JOINED_FOLDERS, restoreFolders } from './join-folders.mjs';
 
 export const root = fileURLToPath(new URL('..', import.meta.url));
 
@@ -42,16 +43,20 @@ export function install(folder) {
   writeFileSync(stamp, wanted);
 }
 
-/** What join-boot-files.mjs writes. */
+const JOINS = ['scripts/join-boot-files.mjs', 'scripts/join-folders.mjs'];
+
+/** What is joined from what tsc writes. */
 const JOINED = [
-  'worker/boot',
-  ...['boot', 'command', 'configuration', 'daemon'].map((name) => `postmaster/${name}`),
-].map((name) => `dist/src/${name}.cjs`);
+  ...['worker/boot', ...['boot', 'command', 'configuration', 'daemon'].map((name) => `postmaster/${name}`)].map(
+    (name) => `dist/src/${name}.cjs`,
+  ),
+  ...JOINED_FOLDERS,
+];
 
 function build() {
   const sources = [...filesBelow('src'), ...filesBelow('test')];
   const outputs = new Set([...sources.flatMap(outputsOf), ...JOINED]);
-  const wanted = hashOf([...sources, 'tsconfig.json', 'package-lock.json', 'scripts/join-boot-files.mjs']);
+  const wanted = hashOf([...sources, 'tsconfig.json', 'package-lock.json', ...JOINS]);
   const isComplete = [...outputs].every((path) => existsSync(join(root, path)));
   if (isComplete && readIfThere(buildStamp) === wanted) return;
 
@@ -59,12 +64,13 @@ function build() {
   if (!isComplete) rmSync(buildInfo, { force: true });
   rmSync(buildStamp, { force: true });
   say(`compiling ${sources.length} files`);
+  restoreFolders();
   for (const path of [...filesBelow('dist/src'), ...filesBelow('dist/test')]) {
     if (!outputs.has(path)) rmSync(join(root, path), { force: true });
   }
   for (const path of sources.filter(isAsset)) copyAsset(path);
   run(process.execPath, ['node_modules/typescript/bin/tsc', '--pretty', String(process.stderr.isTTY === true)]);
-  run(process.execPath, ['scripts/join-boot-files.mjs']);
+  for (const script of JOINS) run(process.execPath, [script]);
   writeFileSync(buildStamp, wanted);
 }
 

@@ -16,9 +16,9 @@ export const PACKAGE_VERSION = '0.1.0';
 const ownUrl = import.meta.url as string | undefined;
 const ownPath = ownUrl?.startsWith('file:') === true ? fileURLToPath(ownUrl) : undefined;
 
-/** This file, or the one that it was joined into by our own build (scripts/join-boot-files.mjs). */
+/** The file that this one was joined into by our own build (scripts/join-folders.mjs, scripts/join-boot-files.mjs). */
 const IN_PACKAGE =
-  /^(.*[\\/])dist[\\/]src[\\/](?:protocol[\\/]introduction\.js|postmaster[\\/](?:boot|command|configuration|daemon)\.cjs)$/;
+  /^(.*[\\/])dist[\\/]src[\\/](?:protocol[\\/]joined\.js|postmaster[\\/](?:boot|command|configuration|daemon)\.cjs)$/;
 
 /** The folder that holds package.json, with a slash behind it; undefined in a bundle. */
 export const PACKAGE_FOLDER = IN_PACKAGE.exec(ownPath ?? '')?.[1];

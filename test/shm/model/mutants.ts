@@ -24,10 +24,11 @@ export async function withMistake({ file, from, to }: Mistake): Promise<SharedMe
   const folder = mkdtempSync(join(tmpdir(), 'bgworker-mutant-'));
   try {
     for (const part of ['base', 'shm']) {
-      const from = fileURLToPath(new URL(`../../../src/${part}`, import.meta.url));
+      // As tsc wrote them: what ships is joined to one file of each folder.
+      const from = fileURLToPath(new URL(`../../../.unjoined/${part}`, import.meta.url));
       mkdirSync(join(folder, part));
       for (const name of readdirSync(from)) {
-        if (name.endsWith('.js')) copyFileSync(join(from, name), join(folder, part, name));
+        copyFileSync(join(from, name), join(folder, part, name));
       }
     }
     writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
