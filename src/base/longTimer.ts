@@ -29,7 +29,7 @@ export function startLongTimer(ms: number, fire: () => void, { keepsAlive = true
 
 /** For how long somebody wants to wait. Throws `ERR_INVALID_ARGUMENT`. */
 export function checkTimeout(timeoutMs: number): void {
-  if (timeoutMs >= 0) return;
+  if (typeof timeoutMs === 'number' && timeoutMs >= 0) return;
   throw new BgworkerError('ERR_INVALID_ARGUMENT', 'invalid timeout', {
     detail: `timeoutMs is ${String(timeoutMs)}`,
     hint: 'give milliseconds, from 0',

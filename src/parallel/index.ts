@@ -4,6 +4,7 @@
  *
  * @module bgworker/parallel
  */
+
 export { type Explanation, formatExplanation, type ParticipantReport, type Progress } from './explain.js';
 export {
   defaultWorkers,

@@ -119,6 +119,7 @@ export const KINDS = {
   barrier: 6,
   counter: 7,
   'work counter': 8,
+  'block scan': 9,
 } as const;
 
 export type Kind = keyof typeof KINDS;

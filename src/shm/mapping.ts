@@ -33,7 +33,8 @@ export class Mapping {
   readonly sizeBytes: number;
   /** All of it, for us alone. */
   readonly ownBytes: Uint8Array;
-  readonly #address: number;
+  /** Null: ordinary memory of this process. */
+  readonly #address: number | null;
   #shownBytes: Uint8Array | undefined;
   #isClosed = false;
 
@@ -46,7 +47,7 @@ export class Mapping {
     const descriptor = open(file, constants.O_CREAT | constants.O_EXCL);
     try {
       await setAside(descriptor, sizeBytes, file);
-      return new Mapping(descriptor, sizeBytes, file);
+      return Mapping.#map(descriptor, sizeBytes, file);
     } catch (error) {
       unlinkSync(file);
       throw error;
@@ -63,23 +64,33 @@ export class Mapping {
       const { size, uid } = fstatSync(descriptor);
       if (size < sizeBytes) throw cannotMap(file, `it has ${size} bytes and should have ${sizeBytes}`);
       if (uid !== process.geteuid?.()) throw cannotMap(file, `it belongs to user ${uid}`);
-      return new Mapping(descriptor, sizeBytes, file);
+      return Mapping.#map(descriptor, sizeBytes, file);
     } finally {
       closeSync(descriptor);
     }
   }
 
-  private constructor(descriptor: number, sizeBytes: number, file: string) {
+  /** No file: memory of this process alone, for what works the same without anybody else. Needs no koffi. */
+  static private(sizeBytes: number): Mapping {
+    return new Mapping(new ArrayBuffer(sizeBytes), null);
+  }
+
+  static #map(descriptor: number, sizeBytes: number, file: string): Mapping {
     const { mmap, view, lastError } = libC();
     const address = mmap(0, sizeBytes, PROT_READ_WRITE, MAP_SHARED, descriptor, 0);
     if (address === FAILED) throw cannotMap(file, `mmap ${lastError()}`);
-    this.sizeBytes = sizeBytes;
-    this.#address = address;
-    this.ownBytes = new Uint8Array(view(address, sizeBytes));
+    return new Mapping(view(address, sizeBytes), address);
   }
 
-  /** All of it, for whoever wants it. */
+  private constructor(memory: ArrayBuffer, address: number | null) {
+    this.sizeBytes = memory.byteLength;
+    this.#address = address;
+    this.ownBytes = new Uint8Array(memory);
+  }
+
+  /** All of it, for whoever wants it. Of private memory there is one view: who moves it has moved it. */
   get shownBytes(): Uint8Array {
+    if (this.#address === null) return this.ownBytes;
     this.#shownBytes ??= new Uint8Array(libC().view(this.#address, this.sizeBytes));
     return this.#shownBytes;
   }
@@ -96,6 +107,7 @@ export class Mapping {
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    if (this.#address === null) return void this.ownBytes.fill(0);
     const { mmap, lastError } = libC();
     const flags = MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS | MAP_NORESERVE;
     const address = mmap(this.#address, this.sizeBytes, PROT_READ_WRITE, flags, -1, 0);

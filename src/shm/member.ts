@@ -16,6 +16,7 @@ import type { LongTimer } from '../base/index.js';
 import { BgworkerError, checkTimeout, startLongTimer } from '../base/index.js';
 import type { LineEvent, PollLine } from './doorbell.js';
 import { Doorbell } from './doorbell.js';
+import { NoDoorbell } from './noDoorbell.js';
 import { Patience } from './patience.js';
 
 /** One thing that can be waited for. */
@@ -57,8 +58,8 @@ export interface MemberLine extends PollLine {
 
 export interface MemberOptions {
   readonly number: number;
-  /** Where the doorbells are. */
-  readonly doorbells: string;
+  /** Where the doorbells are; null where there is nobody else. */
+  readonly doorbells: string | null;
   readonly lines?: () => readonly MemberLine[];
   /**
    * Tells what this process waits for, until what it gives is called. `isBlocking`: the event loop stands still, and has
@@ -72,7 +73,7 @@ const TOLD_AFTER_MS = 50;
 
 export class Member {
   readonly number: number;
-  readonly #doorbell: Doorbell;
+  readonly #doorbell: Doorbell | NoDoorbell;
   readonly #lines: () => readonly MemberLine[];
   readonly #beginWait: (event: string, isBlocking: boolean) => () => void;
   readonly #waits = new Set<() => void>();
@@ -86,7 +87,12 @@ export class Member {
     this.number = number;
     this.#lines = lines;
     this.#beginWait = beginWait;
-    this.#doorbell = new Doorbell(doorbells, number, () => this.#lookAll());
+    this.#doorbell = doorbells === null ? new NoDoorbell() : new Doorbell(doorbells, number, () => this.#lookAll());
+  }
+
+  /** A member of private memory, in which there is nobody else. Needs no koffi. */
+  static alone(): Member {
+    return new Member({ number: 1, doorbells: null });
   }
 
   /** Why it takes part no more. */

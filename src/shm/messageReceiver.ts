@@ -4,7 +4,7 @@
  * Whatever was published before the sender went is received first (R-MQ-33); what is left of a message that it did not
  * bring to its end is dropped (R-MQ-34). Then the end is told as it was: `'detached'`, or `ERR_PEER_DIED`.
  */
-import type { BlockingWaitOptions, Place, WaitOptions } from './member.js';
+import type { BlockingWaitOptions, Member, Place, WaitOptions } from './member.js';
 import type { PeerWatch, QueueEnding, QueueSide } from './queueSide.js';
 import type { RingReader } from './ring.js';
 import { bytesInRing, LENGTH_BYTES } from './ring.js';
@@ -16,7 +16,7 @@ const EVENT = 'MessageQueueReceive';
 export interface Reading<T> {
   /** `make` may be given the queue's own memory. */
   readonly isView: boolean;
-  /** What is made of it lies there still: it is the sender's again only with the next call. */
+  /** What is made of it lies there still: it is the sender's again only with the next call. Asked after `make`. */
   readonly isKept: boolean;
   /** Called when the message is taken, before the next one can be. What it throws is thrown, and the message is gone. */
   make(message: Uint8Array): T;
@@ -38,6 +38,8 @@ export class MessageReceiver {
   #scratch = new Uint8Array(0);
   /** How long the message was that was taken last. */
   #takenBytes = 0;
+  /** Who was about to sleep has asked the system, and the sender is gone: who only tries finds the same. */
+  #isKnownOver = false;
 
   /** @internal */
   constructor(side: QueueSide, ring: RingReader) {
@@ -54,6 +56,11 @@ export class MessageReceiver {
   /** Whether a sender has attached, whatever became of it. */
   get hasSender(): boolean {
     return this.#side.hasPeer;
+  }
+
+  /** Whether the sender has detached or is gone, whatever it has sent before. Asks the system, at each call. @internal */
+  get isLeft(): boolean {
+    return this.#side.ended(true) !== undefined;
   }
 
   /** Who is to be the sender, so that its end is noticed before it attaches too. Once. Throws `ERR_PEER_SET`. */
@@ -170,6 +177,40 @@ export class MessageReceiver {
     return taken ?? this.#side.chunk.member.waitBlocking(this.#place(reading), options);
   }
 
+  /**
+   * Where to wait until `tryTake` has something to do, of several such places at once (receiveAny.ts). Nothing is taken
+   * there, and nobody else may wait here meanwhile.
+   * @internal
+   */
+  entrance(event: string): { readonly member: Member; readonly place: Place<true> } {
+    const place = this.#side.place<true>(event, (isLast) => (this.#isReady(isLast) ? true : undefined));
+    return { member: this.#side.chunk.member, place };
+  }
+
+  #isReady(isLast: boolean): boolean {
+    const side = this.#side;
+    if (side.isDetached || this.#isKnownOver) return true;
+    try {
+      // Learnt before it sleeps: it must be possible to be rung.
+      void side.hasPeer;
+      if (this.#hasSome()) return true;
+      this.#isKnownOver = side.ended(isLast) !== undefined;
+      return this.#isKnownOver;
+    } catch (error) {
+      throw side.broke(error);
+    }
+  }
+
+  /** A message, or a part of a long one; none of it is taken. */
+  #hasSome(): boolean {
+    const ring = this.#ring;
+    if (this.#part !== undefined) return ring.has(1);
+    if (!ring.has(this.#viewedBytes + LENGTH_BYTES)) return false;
+    if (this.#viewedBytes > 0) return true;
+    const needed = bytesInRing(ring.peekLength());
+    return needed > ring.sizeBytes || ring.has(needed);
+  }
+
   #place<T>(reading: Reading<T>): Place<T | 'detached'> {
     return this.#side.place(EVENT, (isLast) => (this.#line.serve(isLast) ? this.#take(reading, isLast) : undefined));
   }
@@ -189,7 +230,7 @@ export class MessageReceiver {
       message = this.#next(reading.isView);
       if (message === undefined) {
         this.#release();
-        const ending = side.ended(isLast);
+        const ending = side.ended(isLast || this.#isKnownOver);
         if (ending === undefined) return undefined;
         message = this.#next(reading.isView);
         if (message === undefined) {
@@ -203,12 +244,12 @@ export class MessageReceiver {
     return this.#make(message, reading);
   }
 
-  #make<T>(message: Uint8Array, { make, isKept }: Reading<T>): T {
+  #make<T>(message: Uint8Array, reading: Reading<T>): T {
     this.#takenBytes = message.length;
     try {
-      return make(message);
+      return reading.make(message);
     } finally {
-      if (!isKept && this.#viewedBytes > 0) this.#endView();
+      if (!reading.isKept && this.#viewedBytes > 0) this.#endView();
     }
   }
 

@@ -46,6 +46,11 @@ export class MessageSender {
     return this.#side.hasPeer;
   }
 
+  /** How many bytes the ring holds. */
+  get ringBytes(): number {
+    return this.#ring.sizeBytes;
+  }
+
   /** Whether some wait here: `trySend` would block. */
   get isBusy(): boolean {
     return !this.#line.isEmpty;
@@ -54,6 +59,27 @@ export class MessageSender {
   /** Whether a message that is longer than the ring is under way: no other can be sent before it is through. */
   get hasBegun(): boolean {
     return this.#begun !== undefined;
+  }
+
+  /** Whether what is sent is still wanted, as far as the receiver has said: one look at memory. @internal */
+  get isWanted(): boolean {
+    return !this.#side.isDetached && !this.#side.peerDetached;
+  }
+
+  /**
+   * Calls once when the receiver detaches or dies; keeps no process alive for it. As long as it lasts the receiver rings for
+   * all that it takes, so it is for those who have nothing to send just now. Gives back how to stop.
+   * @internal
+   */
+  watchEnd(ended: () => void): () => void {
+    const place = this.#side.place<true>(EVENT, (isLast) =>
+      this.#side.ended(isLast) === undefined ? undefined : true,
+    );
+    const tell = (): boolean => {
+      ended();
+      return false;
+    };
+    return this.#side.chunk.member.watch(place, tell, tell);
   }
 
   /** Who is to be the receiver, so that its end is noticed before it attaches too. Once. Throws `ERR_PEER_SET`. */

@@ -28,6 +28,8 @@ export class TextWriter {
   #memory = Buffer.allocUnsafeSlow(SMALLEST_MEMORY);
   #position = 0;
   #chunk = '';
+  #markedPosition = 0;
+  #markedChunk = '';
 
   begin(): void {
     this.#position = 0;
@@ -38,6 +40,18 @@ export class TextWriter {
   add(text: string): void {
     if (this.#chunk.length + text.length > CHUNK_UNITS) this.#endChunk();
     this.#chunk += text;
+  }
+
+  /** What is added from here on may be taken back. */
+  mark(): void {
+    this.#markedPosition = this.#position;
+    this.#markedChunk = this.#chunk;
+  }
+
+  /** Takes back what was added since the mark. Nothing was finished in between. */
+  returnToMark(): void {
+    this.#position = this.#markedPosition;
+    this.#chunk = this.#markedChunk;
   }
 
   /** Bytes that `finish` needs at most, if all is still one chunk; undefined if there are more, in memory of their own. */

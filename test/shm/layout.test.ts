@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { BLOCK_SCAN_PARTS, BlockScan } from '../../src/parallel/blockScan.js';
 import { SharedBarrier } from '../../src/shm/barrier.js';
 import { barrierParts } from '../../src/shm/barrierParty.js';
 import type { Chunk } from '../../src/shm/chunk.js';
@@ -147,12 +148,23 @@ test('a barrier', async () => {
   }
 });
 
-test('a work counter, and a table of contents', async () => {
+test('a work counter, a block scan, and a table of contents', async () => {
   await look(
     WorkCounter.sizeFor(),
     WORK_COUNTER_PARTS,
     (chunk) => WorkCounter.create(chunk, { items: 10, workers: 2 }),
     (one, other) => [WorkCounter.attach(one).next(), WorkCounter.attach(other).next()],
+  );
+  await look(
+    BlockScan.sizeFor(),
+    BLOCK_SCAN_PARTS,
+    (chunk) => BlockScan.create(chunk, { blocks: 10, startBlock: 3 }),
+    (one, other) => {
+      const scan = BlockScan.attach(one);
+      assert.deepEqual([...scan, ...BlockScan.attach(other)].length, 10);
+      scan.restart();
+      assert.equal(scan.allocated, 0);
+    },
   );
   await look(640, contentsParts(2), TableOfContents.create, (one, other) => {
     const contents = TableOfContents.attach(one);
