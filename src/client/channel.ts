@@ -46,9 +46,18 @@ export class WorkerChannel<In = unknown, Out = unknown> implements AsyncIterable
    * come to its function yet is given it then. Throws `ERR_NOT_SERIALIZABLE`, `ERR_CHANNEL_MESSAGE_TOO_LONG` (64 MiB),
    * `ERR_CHANNEL_QUEUE_FULL`, `ERR_CHANNEL_TAKEN` when another client has this side, or `ERR_CHANNEL_CLOSED`.
    */
-  async send(value: Out): Promise<void> {
+  send(value: Out): Promise<void> {
+    return this.#send(() => this.#channel.send(value));
+  }
+
+  /** @internal */
+  sendBytes(bytes: Uint8Array): Promise<void> {
+    return this.#send(() => this.#channel.sendBytes(bytes));
+  }
+
+  async #send(send: () => Promise<void>): Promise<void> {
     try {
-      await this.#holdWhile(this.#whenOpen().then(() => this.#channel.send(value)));
+      await this.#holdWhile(this.#whenOpen().then(send));
     } catch (error) {
       if (error instanceof BgworkerError && error.code === 'ERR_CHANNEL_CLOSED') this.#wasToldOfEnd = true;
       throw error;
@@ -56,10 +65,19 @@ export class WorkerChannel<In = unknown, Out = unknown> implements AsyncIterable
   }
 
   /** The next value; `done` after the last one, when the worker has ended its side or its run is over. */
-  async receive(options?: ReceiveOptions): Promise<IteratorResult<In, undefined>> {
-    const received = await this.#holdWhile(this.#whenOpen().then(() => this.#channel.receive(options)));
+  receive(options?: ReceiveOptions): Promise<IteratorResult<In, undefined>> {
+    return this.#receive(() => this.#channel.receive(options) as Promise<IteratorResult<In, undefined>>);
+  }
+
+  /** @internal */
+  receiveBytes(options?: ReceiveOptions): Promise<IteratorResult<Uint8Array, undefined>> {
+    return this.#receive(() => this.#channel.receiveBytes(options));
+  }
+
+  async #receive<T>(receive: () => Promise<IteratorResult<T, undefined>>): Promise<IteratorResult<T, undefined>> {
+    const received = await this.#holdWhile(this.#whenOpen().then(receive));
     if (received.done === true) this.#wasToldOfEnd = true;
-    return received as IteratorResult<In, undefined>;
+    return received;
   }
 
   /** Leaving the loop leaves the channel open: another loop goes on where this one stopped. */

@@ -44,6 +44,7 @@ export type { ClientLatch } from './latch.js';
 export { linkToMemory, type MemoryAnswer, type MemoryLink, type MemoryQuestion } from './memoryLink.js';
 export type { AnyModule, ArgAndOptions, ArgOf, ResultOf, ScriptVerbs, WorkerExport, WorkerModule } from './modules.js';
 export type { ModuleLocation, ScriptOptions, WorkerOptions } from './registration.js';
+export { causeOf } from './result.js';
 export { type Lent, lendHere, type Runtime, runtime, type WorkerHome } from './runtime.js';
 export {
   type ClassLimits,

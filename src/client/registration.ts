@@ -8,7 +8,7 @@ import { pathToFileURL } from 'node:url';
 import { BgworkerError } from '../base/index.js';
 import type { Argument, BackgroundWorker, ResourceLimits } from '../core/index.js';
 import { checkBackgroundWorker, completeBackgroundWorker } from '../core/index.js';
-import { isWorkerValue } from '../protocol/index.js';
+import { describeGiven, isWorkerValue } from '../protocol/index.js';
 import type { World } from './world.js';
 import { theWorld } from './world.js';
 
@@ -117,7 +117,7 @@ async function resolveTarget(
   if (target.kind === 'export') return { module: moduleUrl(target.module), functionName: target.exportName };
   if (!isWorkerValue(target.value)) {
     throw new BgworkerError('ERR_NOT_A_WORKER', 'that is no worker', {
-      detail: `got ${describeNoWorker(target.value)}`,
+      detail: `got ${describeGiven(target.value)}`,
       hint:
         'give what defineWorker(import.meta, …) made, under the name it is exported by; for a module that you do not ' +
         "import: client.module(new URL('./x.js', import.meta.url)).run('name', arg)",
@@ -125,13 +125,6 @@ async function resolveTarget(
   }
   const { module, exportName } = await world.findWorker(target.value);
   return { module, functionName: exportName };
-}
-
-function describeNoWorker(value: unknown): string {
-  if (typeof value === 'function') return value.name === '' ? 'a function' : `the function ${value.name}`;
-  if (typeof value === 'string') return `the text ${JSON.stringify(value)}`;
-  const isModule = typeof value === 'object' && value !== null && 'launch' in value && 'run' in value;
-  return isModule ? "client.module(…), whose own verbs are to be called: .run('name', arg)" : String(value);
 }
 
 /** A file URL. A relative path is refused: relative to which file or directory, nobody could tell. */

@@ -60,12 +60,24 @@ interface Incoming {
   readonly owedBytes: number;
 }
 
-interface Waiter<In> {
-  readonly give: (result: IteratorResult<In, undefined>) => void;
-  readonly fail: (error: unknown) => void;
+/** One value that is waited for. */
+interface Waiter {
+  readonly give: (bytes: Uint8Array) => void;
+  readonly end: () => void;
 }
 
-export class Channel<In = unknown, Out = unknown> implements AsyncIterable<In> {
+/**
+ * An end of a channel for those who write their values themselves: what was sent as bytes must be received as bytes. Both
+ * ends have it, for the library's own use.
+ */
+export interface ByteChannel {
+  /** As `send`. The bytes are not changed afterwards. */
+  sendBytes(bytes: Uint8Array): Promise<void>;
+  /** As `receive`. */
+  receiveBytes(options?: ReceiveOptions): Promise<IteratorResult<Uint8Array, undefined>>;
+}
+
+export class Channel<In = unknown, Out = unknown> implements AsyncIterable<In>, ByteChannel {
   readonly #send: ChannelOptions['send'];
   readonly #outgoing: Outgoing[] = [];
   #queuedBytes = 0;
@@ -83,7 +95,7 @@ export class Channel<In = unknown, Out = unknown> implements AsyncIterable<In> {
   #grantBytes = 0;
   /** What the peer may still send: it is believed to keep to its credit, and watched. */
   #peerCreditBytes = WINDOW_BYTES;
-  readonly #waiters = new Set<Waiter<In>>();
+  readonly #waiters = new Set<Waiter>();
   readonly #closed: Promise<ChannelEnding>;
   #close: (ending: ChannelEnding) => void = () => {};
 
@@ -101,9 +113,12 @@ export class Channel<In = unknown, Out = unknown> implements AsyncIterable<In> {
    * Fails with ERR_NOT_SERIALIZABLE, ERR_CHANNEL_MESSAGE_TOO_LONG, ERR_CHANNEL_QUEUE_FULL or ERR_CHANNEL_CLOSED.
    */
   async send(value: Out): Promise<void> {
-    if (this.#output !== 'open') throw closedError('this side has ended it');
-    if (this.#input === 'peerGone') throw closedError('the other side is gone');
-    const bytes = serializeValue(value, 'message');
+    this.#checkOpen();
+    return this.sendBytes(serializeValue(value, 'message'));
+  }
+
+  async sendBytes(bytes: Uint8Array): Promise<void> {
+    this.#checkOpen();
     this.#checkRoom(bytes.byteLength);
     this.#queuedBytes += bytes.byteLength;
     const sent = new Promise<void>((resolve, reject) => {
@@ -114,22 +129,32 @@ export class Channel<In = unknown, Out = unknown> implements AsyncIterable<In> {
   }
 
   /** The next value; `done` after the last one, when the peer has ended or is gone. Concurrent calls are served in turn. */
-  receive({ signal }: ReceiveOptions = {}): Promise<IteratorResult<In, undefined>> {
+  receive(options: ReceiveOptions = {}): Promise<IteratorResult<In, undefined>> {
+    return this.#receive(options, (bytes) => deserializeValue(bytes) as In);
+  }
+
+  receiveBytes(options: ReceiveOptions = {}): Promise<IteratorResult<Uint8Array, undefined>> {
+    return this.#receive(options, (bytes) => bytes);
+  }
+
+  #receive<T>({ signal }: ReceiveOptions, read: (bytes: Uint8Array) => T): Promise<IteratorResult<T, undefined>> {
     return new Promise((resolve, reject) => {
       signal?.throwIfAborted();
       const abort = (): void => {
         this.#waiters.delete(waiter);
         reject(signal?.reason);
       };
-      const waiter: Waiter<In> = {
-        give: (result) => {
-          signal?.removeEventListener('abort', abort);
-          resolve(result);
-        },
-        fail: (error) => {
-          signal?.removeEventListener('abort', abort);
+      const settle = (make: () => IteratorResult<T, undefined>): void => {
+        signal?.removeEventListener('abort', abort);
+        try {
+          resolve(make());
+        } catch (error) {
           reject(error);
-        },
+        }
+      };
+      const waiter: Waiter = {
+        give: (bytes) => settle(() => ({ done: false, value: read(bytes) })),
+        end: () => settle(() => ({ done: true, value: undefined })),
       };
       signal?.addEventListener('abort', abort, { once: true });
       this.#waiters.add(waiter);
@@ -200,6 +225,11 @@ export class Channel<In = unknown, Out = unknown> implements AsyncIterable<In> {
 
   // --- sending ---
 
+  #checkOpen(): void {
+    if (this.#output !== 'open') throw closedError('this side has ended it');
+    if (this.#input === 'peerGone') throw closedError('the other side is gone');
+  }
+
   #checkRoom(bytes: number): void {
     if (bytes > MAX_MESSAGE_BYTES) {
       throw new BgworkerError('ERR_CHANNEL_MESSAGE_TOO_LONG', 'message too long', {
@@ -265,12 +295,12 @@ export class Channel<In = unknown, Out = unknown> implements AsyncIterable<In> {
       if (message === undefined && this.#input === 'open') return;
       this.#waiters.delete(waiter);
       if (message === undefined) {
-        waiter.give({ done: true, value: undefined });
+        waiter.end();
         continue;
       }
       this.#grant(message.owedBytes);
       this.#grantFragments();
-      give(waiter, message.bytes);
+      waiter.give(message.bytes);
     }
   }
 
@@ -298,14 +328,6 @@ export class Channel<In = unknown, Out = unknown> implements AsyncIterable<In> {
 /** What it takes of the window. */
 export function fragmentCost(fragment: Uint8Array): number {
   return fragment.byteLength + FRAGMENT_OVERHEAD_BYTES;
-}
-
-function give<In>(waiter: Waiter<In>, bytes: Uint8Array): void {
-  try {
-    waiter.give({ done: false, value: deserializeValue(bytes) as In });
-  } catch (error) {
-    waiter.fail(error);
-  }
 }
 
 function joined(fragments: readonly Uint8Array[], bytes: number): Uint8Array {

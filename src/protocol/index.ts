@@ -19,6 +19,7 @@ export {
   type StatusEnvelope,
 } from './attachment.js';
 export {
+  type ByteChannel,
   Channel,
   type ChannelEnding,
   type ChannelOptions,
@@ -78,4 +79,14 @@ export {
 } from './session.js';
 export { deserializeValue, serializeValue } from './values.js';
 export { mayTalk, whyNothingStarts, whyNotServed, whyNotStarted, whyNotUnderstood } from './versions.js';
-export { findWorker, isWorkerValue, moduleOf, type WorkerPlace, type WorkerValue, workerBrand } from './workerValue.js';
+export {
+  describeGiven,
+  type ExportedValue,
+  findWorker,
+  isExportedValue,
+  isWorkerValue,
+  moduleOf,
+  type WorkerPlace,
+  type WorkerValue,
+  workerBrand,
+} from './workerValue.js';

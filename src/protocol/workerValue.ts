@@ -20,6 +20,21 @@ export interface WorkerValue<Arg = unknown, Result = unknown> {
     readonly module: string | undefined;
     /** What it is in its own process; the first parameter is the worker's context. */
     readonly fn: (context: never, arg: Arg) => Result | Promise<Result>;
+    /** Only what is no worker has one. */
+    readonly kind?: undefined;
+  };
+}
+
+/** A worker, or what is made and found like one, and run by something else (parallel/entryPoint.ts). */
+export interface ExportedValue {
+  /** For the library. */
+  readonly [workerBrand]: {
+    /** As of a worker. */
+    readonly module: string | undefined;
+    /** As of a worker. */
+    readonly fn: (context: never, arg: never) => unknown;
+    /** Of a worker undefined. */
+    readonly kind?: 'plan' | 'entryPoint' | undefined;
   };
 }
 
@@ -31,11 +46,35 @@ export interface WorkerPlace {
 }
 
 export function isWorkerValue(value: unknown): value is WorkerValue<never> {
+  return isExportedValue(value) && value[workerBrand].kind === undefined;
+}
+
+export function isExportedValue(value: unknown): value is ExportedValue {
   return typeof value === 'object' && value !== null && workerBrand in value;
 }
 
+/** What somebody gave instead of a worker, or of a plan or an entry point: for the detail of an error. */
+export function describeGiven(value: unknown): string {
+  if (isExportedValue(value)) {
+    const { kind } = value[workerBrand];
+    if (kind === 'plan') return 'a plan, which gather() and gatherMerge() run';
+    if (kind === 'entryPoint') return 'an entry point, which a ParallelContext runs';
+    return 'aggregate' in value
+      ? 'an aggregate, which parallelReduce() takes'
+      : 'a worker, which run() and parallelMap() take';
+  }
+  if (typeof value === 'function') return value.name === '' ? 'a function' : `the function ${value.name}`;
+  if (typeof value === 'string') return `the text ${JSON.stringify(value)}`;
+  if (Array.isArray(value)) return 'an array';
+  const isModule = typeof value === 'object' && value !== null && 'launch' in value && 'run' in value;
+  if (isModule) return "client.module(…), whose own verbs are to be called: .run('name', arg)";
+  return typeof value === 'object' && value !== null
+    ? `an object with ${Object.keys(value).join(', ') || 'no fields'}`
+    : String(value);
+}
+
 /** Rejects with ERR_WORKER_NOT_EXPORTED. */
-export async function findWorker(value: WorkerValue<never>): Promise<WorkerPlace> {
+export async function findWorker(value: ExportedValue): Promise<WorkerPlace> {
   const module = moduleOf(value);
   if (module === undefined) {
     throw notExported(
@@ -47,7 +86,7 @@ export async function findWorker(value: WorkerValue<never>): Promise<WorkerPlace
 }
 
 /** The URL of its module; undefined where that module cannot know. */
-export function moduleOf(value: WorkerValue<never>): string | undefined {
+export function moduleOf(value: ExportedValue): string | undefined {
   const { module } = value[workerBrand];
   return module !== undefined && isAbsolute(module) ? pathToFileURL(module).href : module;
 }
@@ -74,7 +113,7 @@ async function findExportName(value: unknown, module: string): Promise<string> {
   const name = nameIn(namespace, value);
   if (name !== undefined) return name;
   const exported = Object.entries(namespace);
-  const isSecondCopy = exported.some(([, other]) => isWorkerValue(other) && moduleOf(other) === module);
+  const isSecondCopy = exported.some(([, other]) => isExportedValue(other) && moduleOf(other) === module);
   throw notExported(
     `${module} exports ${exported.map(([known]) => known).join(', ') || 'nothing'}`,
     isSecondCopy
@@ -94,7 +133,7 @@ async function importWithin(module: string, withinMs: number): Promise<object | 
 function nameIn(namespace: object, value: unknown): string | undefined {
   for (const [name, exported] of Object.entries(namespace)) if (exported === value) return name;
   const { default: inner } = namespace as { default?: unknown };
-  if (typeof inner !== 'object' || inner === null || isWorkerValue(inner)) return undefined;
+  if (typeof inner !== 'object' || inner === null || isExportedValue(inner)) return undefined;
   for (const [name, exported] of Object.entries(inner)) if (exported === value) return name;
   return undefined;
 }

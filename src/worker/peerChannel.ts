@@ -4,6 +4,7 @@
  * (parts.ts), everything waits for them in order.
  */
 import type {
+  ByteChannel,
   Channel,
   ChannelContent,
   ChannelEnding,
@@ -30,7 +31,7 @@ interface Ends {
   readonly route: ChannelRoute;
 }
 
-export class PeerChannel implements WorkerChannel {
+export class PeerChannel implements WorkerChannel, ByteChannel {
   readonly #options: PeerChannelOptions;
   #ends: Ends | null;
   readonly #loading: Promise<Ends>;
@@ -49,6 +50,15 @@ export class PeerChannel implements WorkerChannel {
 
   async receive(options?: ReceiveOptions): Promise<IteratorResult<unknown, undefined>> {
     return (await this.#loading).channel.receive(options);
+  }
+
+  sendBytes(bytes: Uint8Array): Promise<void> {
+    if (this.#ends === null) return this.#loading.then(({ channel }) => channel.sendBytes(bytes));
+    return this.#ends.channel.sendBytes(bytes);
+  }
+
+  async receiveBytes(options?: ReceiveOptions): Promise<IteratorResult<Uint8Array, undefined>> {
+    return (await this.#loading).channel.receiveBytes(options);
   }
 
   [Symbol.asyncIterator](): AsyncIterator<unknown, undefined> {

@@ -42,6 +42,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
 /** A second front door, and who may use it: what the first must not bring to everybody else. */
 const sideDoors: Readonly<Record<string, string>> = {
   'src/worker/withoutProcess.ts': 'testing',
+  'src/worker/forLeaders.ts': 'parallel',
   'src/worker/forParallel.ts': 'parallel',
 };
 
