@@ -5,6 +5,8 @@
  * @module bgworker/parallel
  */
 
+export { type Aggregate, type AggregateDefinition, defineAggregate } from './aggregate.js';
+export { defineEntryPoint, definePlan, type EntryPoint, type Plan } from './entryPoint.js';
 export { type Explanation, formatExplanation, type ParticipantReport, type Progress } from './explain.js';
 export {
   defaultWorkers,

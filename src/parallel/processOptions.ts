@@ -9,6 +9,7 @@ import { availableParallelism } from 'node:os';
 import { BgworkerError } from '../base/index.js';
 import type { Client, WorkerOptions } from '../client/index.js';
 import { MAX_INTERVAL_MS } from '../core/index.js';
+import type { Names } from './given.js';
 
 /** How the processes are made. */
 export interface ProcessOptions {
@@ -46,6 +47,20 @@ export interface ParallelOptions extends ProcessOptions {
    */
   readonly debugParallel?: boolean | undefined;
 }
+
+export const PROCESS_NAMES: Names<ProcessOptions> = {
+  client: true,
+  name: true,
+  terminateTimeoutMs: true,
+  worker: true,
+};
+
+/** What each run of its own can be told; the processes are apart, since those of a pool are the pool's. */
+export const RUN_NAMES: Names<Omit<ParallelOptions, keyof ProcessOptions>> = {
+  workers: true,
+  signal: true,
+  debugParallel: true,
+};
 
 /** PostgreSQL: max_parallel_workers_per_gather ends there too. */
 export const MAX_WORKERS = 1024;
