@@ -7,6 +7,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { BLOCK_SCAN_PARTS, BlockScan } from '../dist/src/parallel/blockScan.js';
 import { SharedBarrier } from '../dist/src/shm/barrier.js';
 import { barrierParts } from '../dist/src/shm/barrierParty.js';
 import { ALIGNMENT } from '../dist/src/shm/chunk.js';
@@ -29,6 +30,7 @@ export function drawAll() {
     'lock.svg': drawThing('A lock that 10 can share and 4 can wait for', lockParts(sizes), SharedLock.sizeFor(sizes)),
     'barrier.svg': drawThing('A barrier for 3', barrierParts(party), SharedBarrier.sizeFor(party)),
     'work-counter.svg': drawThing('A work counter', WORK_COUNTER_PARTS, WorkCounter.sizeFor()),
+    'block-scan.svg': drawThing('A block scan', BLOCK_SCAN_PARTS, BlockScan.sizeFor()),
     'table-of-contents.svg': drawThing('A table of contents with 2 entries', contentsParts(2)),
     'messages.svg': drawMessages(),
     'segment.svg': drawSegment(),

@@ -13,7 +13,7 @@ import { filesBelow, setup } from './setup.mjs';
 
 const concurrency = 2; // the tests start many processes of their own, and CI has two cores
 // These take longest, one after the other: at the end they would keep one core from having anything to do.
-const first = ['dist/test/readme/programs.test.js', 'dist/test/shm/otherNode.test.js'];
+const first = ['readme/programs', 'shm/otherNode', 'parallel/debugParallel'].map((name) => `dist/test/${name}.test.js`);
 const fileTimeoutMs = 300_000; // a file that hangs must fail by itself, long before CI gives up on the whole run
 
 setup();

@@ -6,6 +6,7 @@
  */
 
 export { type Aggregate, type AggregateDefinition, defineAggregate } from './aggregate.js';
+export { type BlockRange, BlockScan, type BlockScanOptions } from './blockScan.js';
 export { defineEntryPoint, definePlan, type EntryPoint, type Plan } from './entryPoint.js';
 export { type Explanation, formatExplanation, type ParticipantReport, type Progress } from './explain.js';
 export {
