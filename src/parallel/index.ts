@@ -7,8 +7,10 @@
 
 export { type Aggregate, type AggregateDefinition, defineAggregate } from './aggregate.js';
 export { type BlockRange, BlockScan, type BlockScanOptions } from './blockScan.js';
+export { type Column, ColumnBatch, type Columns } from './columns.js';
 export { defineEntryPoint, definePlan, type EntryPoint, type Plan } from './entryPoint.js';
 export { type Explanation, formatExplanation, type ParticipantReport, type Progress } from './explain.js';
+export type { CompareRows } from './mergeHeap.js';
 export {
   defaultWorkers,
   type ParallelOptions,
