@@ -8,9 +8,12 @@
 export { type Aggregate, type AggregateDefinition, defineAggregate } from './aggregate.js';
 export { type BlockRange, BlockScan, type BlockScanOptions } from './blockScan.js';
 export { type Column, ColumnBatch, type Columns } from './columns.js';
+export { ParallelContext } from './context.js';
 export { defineEntryPoint, definePlan, type EntryPoint, type Plan } from './entryPoint.js';
 export { type Explanation, formatExplanation, type ParticipantReport, type Progress } from './explain.js';
 export type { CompareRows } from './mergeHeap.js';
+export { ParallelWorkerError } from './parallelError.js';
+export type { Participant } from './participant.js';
 export {
   defaultWorkers,
   type ParallelOptions,
