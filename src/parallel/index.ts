@@ -6,6 +6,7 @@
  */
 
 export { type Aggregate, type AggregateDefinition, defineAggregate } from './aggregate.js';
+export type { BatchOptions } from './batchOptions.js';
 export { type BlockRange, BlockScan, type BlockScanOptions } from './blockScan.js';
 export { type Column, ColumnBatch, type Columns } from './columns.js';
 export { ParallelContext } from './context.js';
@@ -15,12 +16,25 @@ export { Gather, gather } from './gather.js';
 export type { GatherOptions, GatherShare } from './gatherLife.js';
 export { GatherMerge, type GatherMergeOptions, gatherMerge } from './gatherMerge.js';
 export type { GatherRun } from './gatherRun.js';
+export { type MapOptions, parallelMap } from './map.js';
 export type { CompareRows } from './mergeHeap.js';
 export { ParallelWorkerError } from './parallelError.js';
+export type { MapOutcome, ParallelRun } from './parallelRun.js';
 export type { Participant } from './participant.js';
+export {
+  createPool,
+  Pool,
+  type PoolCloseOptions,
+  type PoolMapOptions,
+  type PoolOptions,
+  type PoolReduceOptions,
+  type PoolRunOptions,
+} from './pool.js';
 export {
   defaultWorkers,
   type ParallelOptions,
   type ParallelWorkerOptions,
   type ProcessOptions,
 } from './processOptions.js';
+export { parallelReduce, type ReduceOptions } from './reduce.js';
+export type { Items } from './source.js';
