@@ -14,6 +14,10 @@ const outputs: Readonly<Record<string, string>> = {
   'hello/app.js': `
 2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824
 … 486ea46224d1bb4fb680f34f7c9ad96a8f24ec88be73ea8e5a6c65260e9cb8a7`,
+  'hello/many.js': `
+2cf24dba
+486ea462
+2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824`,
   'restart/main.js': `
 started, process …
 stopped: threw, the database is not up yet (attempt 1); again in … ms
@@ -56,6 +60,24 @@ one alone draws the same: true
 .............................+###+..............
 ...............................++...............
 ..............................+.................`,
+  'word-count/main.js': `
+375 halmer
+272 réin
+259 dipopo
+2903 different words in 31 blocks
+one alone counts the same: true
+Gather  (actual rows=… time=… ms)
+  Workers Planned: 2
+  Workers Launched: 2
+  Worker 0: pid=…  rows=…  time=… ms  waited=… ms  sent=… bytes
+  Worker 1: pid=…  rows=…  time=… ms  waited=… ms  sent=… bytes`,
+  'merge-logs/main.js': `
+2026-01-01T00:00:00.000Z mail.log info cache filled (595)
+2026-01-01T00:00:00.004Z api.log info connection opened (704)
+2026-01-01T00:00:00.004Z search.log info connection closed (48)
+2026-01-01T00:00:00.005Z api.log info connection closed (556)
+18000 lines of 6 files; a sort makes the same of them: true
+the first error: 2026-01-01T00:00:01.799Z auth.log cache filled (996)`,
   'elsewhere/main.js': `
 elsewhere: napper started ready
 elsewhere: stopped terminated
@@ -70,6 +92,13 @@ version 3 is up; 1 server
 stopped terminated
 stopped terminated
 started -`,
+  'tree-checksums/main.js': `
+Parallel Map  (actual rows=…)
+  Workers Planned: 2
+  Workers Launched: …
+  Worker 0: …
+…
+a loop takes … ms, and agrees on … of … files`,
   'commonjs/main.cjs': `
 the sum is 10`,
   'worker-spi/main.js': `
@@ -103,7 +132,7 @@ test('examples/hello is what the README shows', () => {
   const files = stepsIn(readPage('README.md')).flatMap((step) => (step.do === 'write' ? [step] : []));
   assert.deepEqual(
     files.map(({ path }) => path),
-    ['hash.js', 'app.js'],
+    ['hash.js', 'app.js', 'many.js'],
   );
   for (const { path, text } of files) {
     assert.equal(readFileSync(join(root, 'examples/hello', path), 'utf8'), text, path);
