@@ -11,7 +11,7 @@ const root = fileURLToPath(new URL('../../../', import.meta.url));
 const rulesPage = readFileSync(`${root}docs/postgresql-rules.md`, 'utf8');
 const differencesPage = readFileSync(`${root}docs/differences-from-postgresql.md`, 'utf8');
 
-const RULE = /R-(?:REG|PM|API|WK|SM|DSM|LAT|MQ|TOC|BAR)-\d+b?/g;
+const RULE = /R-(?:REG|PM|API|WK|SM|DSM|LAT|MQ|TOC|BAR|BS|PAR|GA|GM|NW|AG)-\d+b?/g;
 
 /** The first and last number of each run of rules there is. */
 const RUNS: { readonly [group: string]: readonly (readonly [number, number])[] } = {
@@ -70,6 +70,16 @@ const RUNS: { readonly [group: string]: readonly (readonly [number, number])[] }
   ],
   TOC: [[1, 4]],
   BAR: [[1, 5]],
+  BS: [[1, 9]],
+  GA: [[1, 9]],
+  GM: [[1, 4]],
+  NW: [[1, 7]],
+  AG: [[1, 4]],
+  PAR: [
+    [1, 7],
+    [10, 14],
+    [20, 29],
+  ],
 };
 
 const allRules = Object.entries(RUNS).flatMap(([group, runs]) =>
@@ -92,7 +102,11 @@ test('the page of rules has each rule once', () => {
 test('a rule is kept, differs, or has no counterpart', () => {
   for (const { rule, here, shown } of rows) {
     assert.match(here, /^(same|differs|none)\b/, rule);
-    assert.match(shown, here.startsWith('none') ? /^(core)?$/ : /^(core|client|worker|postmaster|memory)$/, rule);
+    assert.match(
+      shown,
+      here.startsWith('none') ? /^(core)?$/ : /^(core|client|worker|postmaster|memory|parallel)$/,
+      rule,
+    );
   }
 });
 
@@ -110,19 +124,24 @@ test('a decision of the core is shown by a test whose title has the number of it
   );
 });
 
-test('a rule of shared memory is shown by a test that has its number', () => {
-  const texts = ['test/shm', 'test/dsm'].flatMap((folder) =>
-    readdirSync(`${root}${folder}`, { recursive: true, encoding: 'utf8' })
-      .filter((file) => file.endsWith('.test.ts'))
-      .map((file) => readFileSync(`${root}${folder}/${file}`, 'utf8')),
-  );
-  const shown = new Set(texts.flatMap((text) => text.match(RULE) ?? []));
-  const missing = rows.filter(({ rule, shown: where }) => where === 'memory' && !shown.has(rule));
-  assert.deepEqual(
-    missing.map(({ rule }) => rule),
-    [],
-  );
-});
+for (const [what, where, folders] of [
+  ['shared memory', 'memory', ['test/shm', 'test/dsm']],
+  ['parallel work', 'parallel', ['test/parallel']],
+] as const) {
+  test(`a rule of ${what} is shown by a test that has its number`, () => {
+    const texts = folders.flatMap((folder) =>
+      readdirSync(`${root}${folder}`, { recursive: true, encoding: 'utf8' })
+        .filter((file) => file.endsWith('.test.ts'))
+        .map((file) => readFileSync(`${root}${folder}/${file}`, 'utf8')),
+    );
+    const shown = new Set(texts.flatMap((text) => text.match(RULE) ?? []));
+    const missing = rows.filter((row) => row.shown === where && !shown.has(row.rule));
+    assert.deepEqual(
+      missing.map(({ rule }) => rule),
+      [],
+    );
+  });
+}
 
 test('the page of differences explains each difference, and nothing else', () => {
   const explained = new Set(

@@ -47,7 +47,7 @@ test('the picture of one registration is true: each function stands in the file 
 
 test('every path that ARCHITECTURE.md names is there', () => {
   for (const [, path = ''] of page.matchAll(
-    /`((?:src|test|base|core|protocol|postmaster|client|worker|testing|cli|shm|dsm|scripts)\/[\w./-]+\.(?:ts|sh|md|mjs))`/g,
+    /`((?:src|test|base|core|protocol|postmaster|client|worker|testing|cli|shm|dsm|parallel|scripts)\/[\w./-]+\.(?:ts|sh|md|mjs))`/g,
   )) {
     assert.ok(existsSync(join(root, path)) || existsSync(join(root, 'src', path)), `there is no ${path}`);
   }

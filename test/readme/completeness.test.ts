@@ -77,7 +77,7 @@ test('docs/errors.md explains every code that stands in the sources', () => {
 
 test('docs/wait-events.md lists every wait that has a name', () => {
   const names = new Set<string>();
-  for (const folder of ['client', 'worker', 'shm']) {
+  for (const folder of ['client', 'worker', 'shm', 'parallel']) {
     for (const file of readdirSync(join(root, 'src', folder))) {
       const text = readFileSync(join(root, 'src', folder, file), 'utf8');
       const found = text.matchAll(/(?:\bevent(?::| =)|\bEVENT =|\bbeginWait\(|\bplace\() ?'([A-Z]\w+)'/g);
